@@ -1,0 +1,128 @@
+"""The marketplace's policy: every rule of thumb an operator may change, with its unit and its default.
+
+P1 to P16 are the ids of the domain's policies. An order keeps the policy it was placed under: `Policy.hash` names it.
+"""
+
+import json
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from hashlib import blake2b
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from countermand.kernel.calendar import Calendar
+
+
+class OnSilence(StrEnum):
+    """What happens when the seller has not answered a request in time (P3)."""
+
+    CANCEL = "cancel"
+    REFUSE = "refuse"
+    WAIT = "wait"
+
+
+class PromisedEmail(StrEnum):
+    """The facts that may promise the buyer an email; which of them do is `Policy.emails`."""
+
+    ORDER_PLACED = "order_placed"
+    REQUEST_RECEIVED = "request_received"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+    REFUND_ISSUED = "refund_issued"
+    NOT_THE_BUYER = "not_the_buyer"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        msg = f"{name!r} is no time zone of the IANA database"
+        raise ValueError(msg) from error
+    return name
+
+
+class BusinessCalendar(_Part):
+    """P14: Monday to Friday, less the holidays, in one time zone."""
+
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "America/Los_Angeles"
+    holidays: tuple[date, ...] = ()
+
+
+class Span(_Part):
+    """From `low` to `high` business days, both included, each equally likely."""
+
+    low: int = Field(ge=0, le=60)
+    high: int = Field(ge=0, le=60)
+
+
+class RefundTransit(_Part):
+    """P11: business days until a refund has reached the buyer, by the method that paid; 0 is at once."""
+
+    wallet: Span = Span(low=0, high=0)
+    card: Span = Span(low=3, high=20)
+    bank: Span = Span(low=7, high=15)
+
+
+class Policy(_Part):
+    """What the marketplace lets buyers and sellers do, and by when. Times are simulated except P1's."""
+
+    dialog_lapses_after_min: int = Field(
+        15, ge=1, le=1440, description="P1: real minutes until an unconfirmed dialog lapses"
+    )
+    seller_answers_within_h: int = Field(
+        72, ge=1, le=2160, description="P2: hours in which the seller must answer a request"
+    )
+    on_silence: OnSilence = Field(OnSilence.CANCEL, description="P3: what the seller's silence means")
+    unpaid_closes_after_days: int = Field(20, ge=1, le=365, description="P4: days until an unpaid order closes")
+    seller_ships_within_business_days: int = Field(
+        7, ge=1, le=90, description="P5: business days in which the seller must ship"
+    )
+    protection_ends_after_days: int = Field(15, ge=1, le=365, description="P9: days of buyer protection after delivery")
+    refund_transit_business_days: RefundTransit = Field(RefundTransit(), description="P11: how long a refund travels")
+    self_service_after_payment: bool = Field(default=False, description="P12: the Cancel button also after payment")
+    consent_for_unpaid: bool = Field(default=True, description="P13: an unpaid order needs the seller's consent")
+    calendar: BusinessCalendar = Field(BusinessCalendar(), description="P14: the business calendar")
+    emails: tuple[PromisedEmail, ...] = Field(
+        (
+            PromisedEmail.CANCELLED,
+            PromisedEmail.REFUSED,
+            PromisedEmail.EXPIRED,
+            PromisedEmail.SUPERSEDED,
+            PromisedEmail.REFUND_ISSUED,
+            PromisedEmail.NOT_THE_BUYER,
+        ),
+        description="which facts promise the buyer an email (R6)",
+    )
+
+    @cached_property
+    def hash(self) -> str:
+        """Sixteen hex digits that name this policy by its contents."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return blake2b(canonical.encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def business_days(self) -> Calendar:
+        """The calendar in which business days are counted."""
+        return Calendar(self.calendar.timezone, frozenset(self.calendar.holidays))
+
+    @cached_property
+    def shortest_deadline_s(self) -> float:
+        """The shortest deadline that this policy arms a timer for, in simulated seconds."""
+        days = [self.unpaid_closes_after_days, self.seller_ships_within_business_days, self.protection_ends_after_days]
+        transits = (
+            self.refund_transit_business_days.wallet,
+            self.refund_transit_business_days.card,
+            self.refund_transit_business_days.bank,
+        )
+        days += [span.low or 1 for span in transits if span.high]
+        return float(min(self.seller_answers_within_h * 3600, *(day * 86_400 for day in days)))

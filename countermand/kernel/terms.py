@@ -1,0 +1,106 @@
+"""An order's terms: the seed, the policy and the clock it was placed under. They never change."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from countermand.kernel.policy import Policy
+
+TIMER_FLOOR_S: Final = 2.0
+"""A deadline shorter than this many real seconds is refused: JetStream's schedules have a floor of 250 ms."""
+
+DAY_A_MINUTE: Final = 1440.0
+"""The rate at which one simulated day takes a real minute, so that a person can act as buyer and as seller."""
+
+_PARTS: Final = 5
+
+
+class Clock(BaseModel):
+    """How simulated time follows real time.
+
+    Attributes:
+        epoch: the simulated moment at which the clock starts.
+        started_at: the real moment that corresponds to it.
+        rate: simulated seconds a real second; 1 is real time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: datetime
+    started_at: datetime
+    rate: float = Field(gt=0, le=10_000_000)
+
+    def simulated(self, real: datetime) -> datetime:
+        """The simulated moment of a real one; never before the epoch."""
+        return self.epoch + max(timedelta(), (real - self.started_at) * self.rate)
+
+    def real(self, simulated: datetime) -> datetime:
+        """The real moment of a simulated one, rounded up to the next microsecond."""
+        return self.started_at + (simulated - self.epoch) / self.rate + timedelta(microseconds=1)
+
+
+class TermsRef(BaseModel):
+    """Terms as messages carry them: the policy by its hash."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seed: int = Field(0, ge=0, le=2**63)
+    policy: str = Field(pattern=r"^[0-9a-f]{16}$", description="the policy's hash")
+    clock: Clock
+
+    def header(self) -> str:
+        """The `ce-terms` header: `seed;policy;epoch;started_at;rate`, times in ISO 8601."""
+        clock = self.clock
+        return f"{self.seed};{self.policy};{clock.epoch.isoformat()};{clock.started_at.isoformat()};{clock.rate:.17g}"
+
+
+@lru_cache(maxsize=65_536)
+def terms_ref(header: str) -> TermsRef:
+    """Read a `ce-terms` header.
+
+    Raises:
+        ValueError: it is malformed.
+    """
+    parts = header.split(";")
+    if len(parts) != _PARTS:
+        msg = f"ce-terms has {len(parts)} parts instead of {_PARTS}"
+        raise ValueError(msg)
+    seed, policy, epoch, started_at, rate = parts
+    clock = Clock(epoch=_utc(epoch), started_at=_utc(started_at), rate=float(rate))
+    return TermsRef(seed=int(seed), policy=policy, clock=clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Terms with the policy's values at hand: what a decider reads."""
+
+    seed: int
+    policy: Policy
+    clock: Clock
+
+    @property
+    def ref(self) -> TermsRef:
+        """The same terms as messages carry them."""
+        return TermsRef(seed=self.seed, policy=self.policy.hash, clock=self.clock)
+
+    def too_fast(self) -> str | None:
+        """Why this clock cannot be kept: a deadline of the policy would pass in less than `TIMER_FLOOR_S`."""
+        shortest_s = self.policy.shortest_deadline_s / self.clock.rate
+        if shortest_s >= TIMER_FLOOR_S:
+            return None
+        fastest = self.policy.shortest_deadline_s / TIMER_FLOOR_S
+        return (
+            f"a clock rate of {self.clock.rate:g} makes the policy's shortest deadline {shortest_s:.2f} s; "
+            f"timers need {TIMER_FLOOR_S:g} s, so the rate may be {fastest:g} at most"
+        )
+
+
+def _utc(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        msg = f"{text!r} names no time zone"
+        raise ValueError(msg)
+    return at.astimezone(UTC)

@@ -1,0 +1,286 @@
+"""The seller's desk and warehouse for one order: its answers, and the one arbiter of the parcel (X2). Pure."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias, assert_never
+
+from countermand.contracts.base import Actor, Role
+from countermand.contracts.order import CancelPath, RefusalGround
+from countermand.contracts.seller import (
+    AcceptCancel,
+    MessageSeller,
+    ParcelPlanned,
+    ParcelReleased,
+    ParcelScanned,
+    ParcelStopped,
+    RefuseCancel,
+    RequestHeard,
+    SellerAccepted,
+    SellerMessaged,
+    SellerRefused,
+    ShipOrder,
+    Shipped,
+)
+from countermand.kernel.decider import Deadline, Decider, Decision, Refused
+from countermand.kernel.draw import draw, draw_between
+from services.seller.commands import (
+    ConsiderRequest,
+    Deliver,
+    DismissMessage,
+    EndRequest,
+    GiveAnswer,
+    HandOver,
+    PlanParcel,
+    Scan,
+    SellerCommand,
+    StopParcel,
+)
+from services.seller.profiles import AT_ONCE, Profile, profile_named
+from services.seller.state import Arrived, AtRest, Desk, Gone, Heard, Held, Planned, Seller, Stopped, initial
+
+SellerEvent: TypeAlias = (
+    RequestHeard
+    | SellerAccepted
+    | SellerRefused
+    | SellerMessaged
+    | ParcelPlanned
+    | ParcelReleased
+    | ParcelStopped
+    | Shipped
+    | ParcelScanned
+)
+
+_FIRST_SCAN_AFTER: Final = timedelta(hours=12)
+"""From the hand-over to the carrier's first scan."""
+
+_NO_REQUEST = Refused("no_such_request", "This request does not wait for your answer.")
+_NOT_THE_SELLER = Refused("not_the_seller", "Only the seller of this order may do this.")
+_SHIPPED = Refused("already_shipped", "The parcel has left.")
+_ACCEPTED = Refused(
+    "cancellation_accepted", "You accepted the cancellation: the parcel is held until the order says more."
+)
+_CANCELLED = Refused("order_cancelled", "The order is cancelled: the parcel stays.")
+
+
+def decide(command: SellerCommand, state: Seller, now: datetime) -> Decision[SellerEvent]:
+    """What follows when `command` meets `state` at `now`: one event, a refusal to tell the sender, or nothing."""
+    match command, state:
+        # People
+        case MessageSeller(actor=actor, reason=reason, text=text, request_id=request_id), _:
+            return SellerMessaged(actor=actor, reason=reason, text=text, request_id=request_id)
+        case AcceptCancel() | RefuseCancel() | ShipOrder(), _ if not _is_seller(command.actor, state.desk):
+            return _NOT_THE_SELLER
+        case AcceptCancel(), Gone() | Arrived():
+            return _SHIPPED
+        case AcceptCancel(request_id=asked), AtRest() | Planned() | Held() | Stopped():
+            return SellerAccepted(request_id=asked) if state.desk.waits(asked) else _NO_REQUEST
+        case RefuseCancel(request_id=asked, ground=ground, text=text), _:
+            if not state.desk.waits(asked):
+                return _NO_REQUEST
+            return SellerRefused(request_id=asked, ground=ground, text=text, ships_at=_resumes(state, now))
+        case ShipOrder(), Held(accepted=True):
+            return _ACCEPTED
+        case ShipOrder(), Stopped():
+            return _CANCELLED
+        case ShipOrder(), Gone() | Arrived():
+            return _SHIPPED
+        case ShipOrder(tracking_number=number), AtRest() | Planned() | Held():
+            return _ship(state.desk, now, number)
+
+        # Requests
+        case ConsiderRequest(request_id=asked), _ if asked in state.desk.answered or state.desk.waits(asked):
+            return None
+        case ConsiderRequest(), Stopped() | Held(accepted=True):
+            return None
+        case ConsiderRequest(), AtRest() | Planned() | Held() | Gone() | Arrived():
+            return _consider(command, state, now)
+        case GiveAnswer(deadline_id=asked), _:
+            heard = state.desk.heard
+            if heard is None or heard.event_id != asked or heard.answers_at is None or now < heard.answers_at:
+                return None
+            return _answer(heard.request_id, state, state.desk.profile, now)
+        case EndRequest(request_id=ended), Held(by=by, accepted=accepted) if ended == by or not accepted:
+            return ParcelReleased(ended_id=ended, ships_at=_resumes(state, now, even_accepted=True))
+        case EndRequest(request_id=ended), AtRest(message_id=str()):
+            return ParcelReleased(ended_id=ended, ships_at=None)
+        case EndRequest(request_id=ended), _:
+            return ParcelReleased(ended_id=ended, ships_at=None) if state.desk.waits(ended) else None
+        case DismissMessage(message_id=message_id), Held(by=held_by) | AtRest(message_id=held_by) if (
+            held_by == message_id
+        ):
+            return ParcelReleased(ended_id=message_id, ships_at=_resumes(state, now))
+        case DismissMessage(), _:
+            return None
+
+        # The parcel
+        case PlanParcel(seller=seller), AtRest() | Held(ships_at=None):
+            handling = profile_named(seller.profile).ships_after
+            return None if handling is None else ParcelPlanned(seller=seller, ships_at=now + handling)
+        case PlanParcel(), Planned() | Held() | Stopped() | Gone() | Arrived():
+            return None
+        case StopParcel(seller=seller), AtRest() | Planned() | Held(accepted=False):
+            return ParcelStopped() if profile_named(seller.profile).hears_cancellations else None
+        case StopParcel(), Held() | Stopped() | Gone() | Arrived():
+            return None
+        case HandOver(deadline_id=asked), Planned(id=planned, ships_at=at) if asked == planned and now >= at:
+            return _ship(state.desk, now, None)
+        case HandOver(), AtRest() | Planned() | Held() | Stopped() | Gone() | Arrived():
+            return None
+        case Scan(deadline_id=asked), Gone(scan_id=last, scans_at=datetime() as at) if asked == last and now >= at:
+            return _scan(state, now, delivered=False)
+        case Deliver(deadline_id=asked), Gone(scan_id=last, scans_at=None) if asked == last and now >= state.arrives_at:
+            return _scan(state, now, delivered=True)
+        case Scan() | Deliver(), AtRest() | Planned() | Held() | Stopped() | Gone() | Arrived():
+            return None
+        case _:
+            assert_never((command, state))
+
+
+def evolve(state: Seller, event: SellerEvent, event_id: str) -> Seller:
+    """The seller's side after `event`."""
+    desk = state.desk
+    match event:
+        case RequestHeard(seller=seller, request_id=request_id, answers_at=answers_at):
+            return replace(state, desk=replace(desk, seller=seller, heard=Heard(request_id, event_id, answers_at)))
+        case SellerAccepted(request_id=request_id):
+            return Held(_answered(desk, request_id), request_id, accepted=True, ships_at=_plan(state))
+        case SellerRefused(request_id=request_id, ships_at=ships_at):
+            rested = _released(state, ships_at, event_id) if _held_by_message(state) else state
+            return replace(rested, desk=_answered(desk, request_id))
+        case SellerMessaged():
+            return _read(state, event_id)
+        case ParcelPlanned(seller=seller, ships_at=ships_at):
+            known = replace(desk, seller=seller)
+            match state:
+                case Held():
+                    return replace(state, desk=known, ships_at=ships_at)
+                case AtRest(message_id=str() as message_id) if known.profile.reads_messages:
+                    return Held(known, message_id, accepted=False, ships_at=ships_at)
+                case _:
+                    return Planned(known, ships_at, event_id)
+        case ParcelReleased(ended_id=ended, ships_at=ships_at):
+            heard = None if desk.waits(ended) else desk.heard
+            return replace(_released(state, ships_at, event_id), desk=replace(desk, heard=heard))
+        case ParcelStopped():
+            return Stopped(replace(desk, heard=None))
+        case Shipped(tracking_number=number, scanned_at=scans_at, arrives_at=arrives_at):
+            return Gone(desk, number, event_id, scans_at, arrives_at)
+        case ParcelScanned(delivered=True):
+            return Arrived(desk)
+        case ParcelScanned(tracking_number=number, arrives_at=arrives_at):
+            return Gone(desk, number, event_id, None, arrives_at)
+        case _:
+            assert_never(event)
+
+
+def deadlines(state: Seller) -> tuple[Deadline, ...]:
+    """Every reminder that the seller wants in this state."""
+    heard = state.desk.heard
+    answer = (Deadline("SellerAnswers", heard.event_id, heard.answers_at),) if heard and heard.answers_at else ()
+    match state:
+        case Planned(ships_at=ships_at, id=planned):
+            return (*answer, Deadline("HandOverDue", planned, ships_at))
+        case Gone(scan_id=last, scans_at=datetime() as scans_at):
+            return (*answer, Deadline("ScanDue", last, scans_at))
+        case Gone(scan_id=last, arrives_at=arrives_at):
+            return (*answer, Deadline("DeliveryDue", last, arrives_at))
+        case AtRest() | Held() | Stopped() | Arrived():
+            return answer
+        case _:
+            assert_never(state)
+
+
+SELLER: Decider[SellerCommand, Seller, SellerEvent] = Decider(initial, decide, evolve, deadlines)
+
+
+def _consider(command: ConsiderRequest, state: Seller, now: datetime) -> SellerEvent | None:
+    profile = profile_named(command.seller.profile)
+    heard = profile.hears_requests if command.path is CancelPath.SELF_SERVICE else profile.reads_messages
+    if not heard:
+        return None  # R7: it never arrives.
+    if profile.manual:
+        return RequestHeard(seller=command.seller, request_id=command.request_id, answers_at=None)
+    if profile.answers_after is None:
+        return None  # R25: some do not respond.
+    if profile.answers_after > AT_ONCE:
+        answers_at = now + profile.answers_after
+        return RequestHeard(seller=command.seller, request_id=command.request_id, answers_at=answers_at)
+    return _answer(command.request_id, state, profile, now)
+
+
+def _answer(request_id: str, state: Seller, profile: Profile, now: datetime) -> SellerEvent | None:
+    desk = state.desk
+    match state:
+        case Stopped():
+            return None
+        case Gone(tracking_number=number):
+            text = f"The parcel {number} is on its way."
+            return SellerRefused(request_id=request_id, ground=RefusalGround.ALREADY_SHIPPED, text=text, ships_at=None)
+        case Arrived():
+            return SellerRefused(request_id=request_id, ground=RefusalGround.ALREADY_SHIPPED, ships_at=None)
+        case AtRest() | Planned() | Held():
+            asked_for_the_nth_time = f"agrees:{len(desk.answered) + 1}"
+            if draw(desk.terms.seed, desk.order_id, asked_for_the_nth_time) < profile.agrees:
+                return SellerAccepted(request_id=request_id)
+            return SellerRefused(
+                request_id=request_id, ground=RefusalGround.KEEPS_THE_SALE, ships_at=_resumes(state, now)
+            )
+        case _:
+            assert_never(state)
+
+
+def _ship(desk: Desk, now: datetime, number: str | None) -> Shipped:
+    drawn = draw_between(10**8, 10**9 - 1, desk.terms.seed, desk.order_id, "tracking number")
+    return Shipped(
+        tracking_number=number or f"LX{drawn}CN",
+        shipped_at=now,
+        scanned_at=now + _FIRST_SCAN_AFTER,
+        arrives_at=now + desk.profile.arrives_after,
+    )
+
+
+def _scan(parcel: Gone, now: datetime, *, delivered: bool) -> ParcelScanned:
+    return ParcelScanned(
+        tracking_number=parcel.tracking_number, scanned_at=now, arrives_at=parcel.arrives_at, delivered=delivered
+    )
+
+
+def _is_seller(actor: Actor, desk: Desk) -> bool:
+    return actor.role is Role.SELLER and (desk.seller is None or actor.id == desk.seller.id)
+
+
+def _answered(desk: Desk, request_id: str) -> Desk:
+    return replace(desk, heard=None, answered=(*desk.answered, request_id))
+
+
+def _plan(state: Seller) -> datetime | None:
+    return state.ships_at if isinstance(state, Planned | Held) else None
+
+
+def _held_by_message(state: Seller) -> bool:
+    return isinstance(state, AtRest) or (isinstance(state, Held) and not state.accepted)
+
+
+def _resumes(state: Seller, now: datetime, *, even_accepted: bool = False) -> datetime | None:
+    """When a parcel that was held leaves after all; nothing where none was planned, or an acceptance holds it."""
+    if not isinstance(state, Held) or state.ships_at is None or (state.accepted and not even_accepted):
+        return None
+    return max(state.ships_at, now)
+
+
+def _released(state: Seller, ships_at: datetime | None, event_id: str) -> Seller:
+    if isinstance(state, AtRest | Held):
+        return Planned(state.desk, ships_at, event_id) if ships_at else AtRest(state.desk)
+    return state
+
+
+def _read(state: Seller, message_id: str) -> Seller:
+    """A message stops the parcel, at sellers who read messages (R7, X4)."""
+    reads = state.desk.seller is None or state.desk.profile.reads_messages
+    match state:
+        case Planned(ships_at=ships_at) if reads:
+            return Held(state.desk, message_id, accepted=False, ships_at=ships_at)
+        case AtRest() if reads:
+            return AtRest(state.desk, message_id)
+        case _:
+            return state
