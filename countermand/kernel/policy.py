@@ -77,23 +77,27 @@ class Policy(_Part):
     """What the marketplace lets buyers and sellers do, and by when. Times are simulated except P1's."""
 
     dialog_lapses_after_min: int = Field(
-        15, ge=1, le=1440, description="P1: real minutes until an unconfirmed dialog lapses"
+        default=15, ge=1, le=1440, description="P1: real minutes until an unconfirmed dialog lapses"
     )
     seller_answers_within_h: int = Field(
-        72, ge=1, le=2160, description="P2: hours in which the seller must answer a request"
+        default=72, ge=1, le=2160, description="P2: hours in which the seller must answer a request"
     )
-    on_silence: OnSilence = Field(OnSilence.CANCEL, description="P3: what the seller's silence means")
-    unpaid_closes_after_days: int = Field(20, ge=1, le=365, description="P4: days until an unpaid order closes")
+    on_silence: OnSilence = Field(default=OnSilence.CANCEL, description="P3: what the seller's silence means")
+    unpaid_closes_after_days: int = Field(default=20, ge=1, le=365, description="P4: days until an unpaid order closes")
     seller_ships_within_business_days: int = Field(
-        7, ge=1, le=90, description="P5: business days in which the seller must ship"
+        default=7, ge=1, le=90, description="P5: business days in which the seller must ship"
     )
-    protection_ends_after_days: int = Field(15, ge=1, le=365, description="P9: days of buyer protection after delivery")
-    refund_transit_business_days: RefundTransit = Field(RefundTransit(), description="P11: how long a refund travels")
+    protection_ends_after_days: int = Field(
+        default=15, ge=1, le=365, description="P9: days of buyer protection after delivery"
+    )
+    refund_transit_business_days: RefundTransit = Field(
+        default=RefundTransit(), description="P11: how long a refund travels"
+    )
     self_service_after_payment: bool = Field(default=False, description="P12: the Cancel button also after payment")
     consent_for_unpaid: bool = Field(default=True, description="P13: an unpaid order needs the seller's consent")
-    calendar: BusinessCalendar = Field(BusinessCalendar(), description="P14: the business calendar")
+    calendar: BusinessCalendar = Field(default=BusinessCalendar(), description="P14: the business calendar")
     emails: tuple[PromisedEmail, ...] = Field(
-        (
+        default=(
             PromisedEmail.CANCELLED,
             PromisedEmail.REFUSED,
             PromisedEmail.EXPIRED,

@@ -1,11 +1,19 @@
 """What the order does about what it hears: one named function a message, each a command to itself. Pure."""
 
 from countermand.contracts.order import (
+    CancelExpired,
+    CancelRefused,
     CancelRequested,
+    CancelSuperseded,
+    CancelWithdrawn,
     OrderCancelled,
+    OrderClosed,
+    OrderDelivered,
+    OrderPlaced,
     PaymentAcknowledged,
     RefundIssued,
     RefundReceived,
+    ShipmentNoted,
 )
 from countermand.contracts.seller import ParcelScanned, SellerAccepted, SellerMessaged, SellerRefused, Shipped
 from countermand.kernel.reactions import Reactions
@@ -37,6 +45,23 @@ TIMERS = {
     "RefundDue": ReceiveRefund,
 }
 """What a fired timer of each name asks of the order."""
+
+ARMS = (
+    OrderPlaced,
+    PaymentAcknowledged,
+    CancelRequested,
+    CancelRefused,
+    CancelExpired,
+    CancelSuperseded,
+    CancelWithdrawn,
+    OrderCancelled,
+    ShipmentNoted,
+    OrderDelivered,
+    RefundIssued,
+    RefundReceived,
+    OrderClosed,
+)
+"""The order's own events that start or end a deadline: its timers follow them."""
 
 
 @on(SellerAccepted)

@@ -13,6 +13,17 @@ from countermand.contracts.order import (
     OrderPlaced,
     PaymentAcknowledged,
 )
+from countermand.contracts.seller import (
+    ParcelPlanned,
+    ParcelReleased,
+    ParcelScanned,
+    ParcelStopped,
+    RequestHeard,
+    SellerAccepted,
+    SellerMessaged,
+    SellerRefused,
+    Shipped,
+)
 from countermand.kernel.reactions import Reactions
 from services.seller.commands import (
     ConsiderRequest,
@@ -33,6 +44,19 @@ on = REACTIONS.on
 
 TIMERS = {"SellerAnswers": GiveAnswer, "HandOverDue": HandOver, "ScanDue": Scan, "DeliveryDue": Deliver}
 """What a fired timer of each name asks of the seller."""
+
+ARMS = (
+    RequestHeard,
+    SellerAccepted,
+    SellerRefused,
+    SellerMessaged,
+    ParcelPlanned,
+    ParcelReleased,
+    ParcelStopped,
+    Shipped,
+    ParcelScanned,
+)
+"""The seller's own events that start or end a deadline: its timers follow them."""
 
 
 @on(OrderPlaced)

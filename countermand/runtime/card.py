@@ -1,0 +1,73 @@
+"""A service's card: what the runtime must know of it to run it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from countermand.contracts.base import Event, Message, Owner
+from countermand.contracts.subjects import every
+from countermand.kernel.decider import Decider
+from countermand.kernel.reactions import Reactions
+from countermand.kernel.terms import Terms
+from countermand.runtime.envelope import Envelope
+
+C = TypeVar("C")
+S = TypeVar("S")
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a service hears of one stream; `stream` and `subjects` without an installation's prefix."""
+
+    stream: str
+    subjects: tuple[str, ...]
+
+
+async def nothing_to_do(event: Any, command: Any, caused_by: Envelope) -> Any:  # noqa: ARG001
+    """The effect of a service that acts on nothing but its own journal."""
+    return event
+
+
+def everything(event: Message, terms: Terms) -> bool:  # noqa: ARG001
+    """The concerns of a service that listens to all it subscribes to."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Card(Generic[C, S, E]):
+    """One service.
+
+    Attributes:
+        name: whose stream it writes.
+        decider: what it decides.
+        reactions: what it asks of itself when it hears a message.
+        timers: what a fired timer of each name asks of it; each takes the `deadline_id`.
+        arms: its own events that can start or end a deadline; the timers follow these.
+        accepts_commands: whether anybody may send it commands.
+        concerns: whether a message matters under its order's terms, where the policy decides about that.
+        effect: what makes a decided event true before it is written, as sending the email. It runs at least once,
+            and may return another event: what really happened.
+        failures: its events that an operator should see: their cause is copied to the dead letters.
+    """
+
+    name: Owner
+    decider: Decider[C, S, E]
+    reactions: Reactions[C]
+    timers: Mapping[str, Callable[[str], C]]
+    arms: tuple[type[Event], ...] = ()
+    accepts_commands: bool = True
+    concerns: Callable[[Message, Terms], bool] = everything
+    effect: Callable[[E, C, Envelope], Awaitable[E]] = nothing_to_do
+    failures: tuple[type[Event], ...] = ()
+
+    def subscriptions(self) -> list[Subscription]:
+        """What follows from the tables: a subscription for each stream in which something is heard."""
+        heard: dict[str, dict[str, None]] = {}
+        for message in (*self.reactions, *self.arms):
+            heard.setdefault(message.owner.upper(), {})[every(message)] = None
+        if self.accepts_commands:
+            heard["COMMANDS"] = {f"cmd.{self.name}.>": None}
+        if self.timers:
+            heard["TIMERS"] = {f"due.{self.name}.>": None}
+        return [Subscription(stream, tuple(subjects)) for stream, subjects in heard.items()]

@@ -1,0 +1,152 @@
+"""Messages on the wire: CloudEvents attributes in NATS headers, a pydantic model in JSON as the body.
+
+Source: CloudEvents NATS protocol binding 1.0.2, binary content mode.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from countermand.contracts import COMMANDS, EVENTS
+from countermand.contracts.base import Command, Event, Message
+from countermand.contracts.subjects import Address, read
+from countermand.runtime.settings import explain
+
+MAX_ID_LENGTH: Final = 800
+"""Ids grow along a chain of causes by a command's name each; a longer one is not ours. Fits a header line many times."""
+
+_ACK_V1_TOKENS: Final = 9
+
+
+class Poison(Exception):
+    """A message that nobody can handle; it goes to the dead letters with this reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message received, read and checked.
+
+    Attributes:
+        id: `ce-id`, or the message's place in its stream if the sender gave none.
+        stored_at: the broker's timestamp; the only clock there is.
+        terms: the `ce-terms` header.
+        body: the command or event; nothing for a fired timer.
+        simulated_at: `ce-simtime`: when it happened, or for a fired timer when it was due.
+        deadline_id: for a fired timer, the event that started it.
+        raw: the message as delivered; nothing if it was read from a stream.
+    """
+
+    id: str
+    address: Address
+    stored_at: datetime
+    body: Message | None
+    terms: str | None
+    correlation_id: str
+    causation_id: str | None
+    simulated_at: datetime | None
+    deadline_id: str | None
+    traceparent: str | None
+    raw: Msg | None
+
+
+def open_envelope(raw: Msg, bare_subject: str) -> Envelope:
+    """Read a delivered JetStream message.
+
+    Raises:
+        Poison: it is malformed, or of an unknown type.
+    """
+    place = Delivery.of(raw)
+    headers = raw.headers or {}
+    try:
+        address = read(bare_subject)
+    except ValueError as error:
+        raise Poison(str(error)) from error
+    message_id = headers.get("ce-id") or headers.get("Nats-Msg-Id") or f"{place.stream}-{place.sequence}"
+    if len(message_id) > MAX_ID_LENGTH:
+        msg = f"the id is longer than {MAX_ID_LENGTH} characters"
+        raise Poison(msg)
+    return Envelope(
+        id=message_id,
+        address=address,
+        stored_at=place.stored_at,
+        body=None if address.kind == "due" else read_body(address, raw.data),
+        terms=headers.get("ce-terms"),
+        correlation_id=headers.get("ce-correlationid") or message_id,
+        causation_id=headers.get("ce-causationid"),
+        simulated_at=_time(headers.get("ce-simtime")),
+        deadline_id=headers.get("ce-causationid") if address.kind == "due" else None,
+        traceparent=headers.get("traceparent"),
+        raw=raw,
+    )
+
+
+def read_body(address: Address, data: bytes) -> Message:
+    """The command or event of a subject.
+
+    Raises:
+        Poison: its type is unknown, or the body does not fit it.
+    """
+    known: Mapping[str, type[Command | Event]] = COMMANDS if address.kind == "cmd" else EVENTS
+    cls = known.get(address.name)
+    if cls is None or cls.owner != address.service:
+        msg = f"{address.service} has no {'command' if address.kind == 'cmd' else 'event'} {address.name!r}"
+        raise Poison(msg)
+    try:
+        return cls.model_validate_json(data)
+    except ValidationError as error:
+        msg = f"{address.name}: {explain(error)}"
+        raise Poison(msg[:1000]) from error
+
+
+def event_headers(*, event_id: str, event: Event, caused_by: Envelope, terms: str, now: datetime) -> dict[str, str]:
+    """The CloudEvents headers of an event; `now` is simulated."""
+    headers = {
+        "Nats-Msg-Id": event_id,
+        "ce-specversion": "1.0",
+        "ce-id": event_id,
+        "ce-type": f"{type(event).__name__}.v{event.version}",
+        "ce-source": f"/countermand/{event.owner}",
+        "ce-time": caused_by.stored_at.isoformat(),
+        "ce-correlationid": caused_by.correlation_id,
+        "ce-causationid": caused_by.id,
+        "ce-simtime": now.isoformat(),
+        "ce-terms": terms,
+    }
+    if caused_by.traceparent:
+        headers["traceparent"] = caused_by.traceparent
+    return headers
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where a delivered message stands in its stream, from its ack subject."""
+
+    stream: str
+    consumer: str
+    deliveries: int
+    sequence: int
+    stored_at: datetime
+
+    @staticmethod
+    def of(raw: Msg) -> "Delivery":
+        """Read the ack subject: `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.…`, or with a domain before."""
+        tokens = raw.reply.split(".")
+        stream, consumer, deliveries, sequence, _, nanoseconds = (
+            tokens[2:8] if len(tokens) == _ACK_V1_TOKENS else tokens[4:10]
+        )
+        stored_at = datetime.fromtimestamp(int(nanoseconds) / 1e9, UTC)
+        return Delivery(stream, consumer, int(deliveries), int(sequence), stored_at)
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        msg = f"ce-simtime {text!r} is no time"
+        raise Poison(msg) from error

@@ -1,0 +1,89 @@
+"""Lanes: one order's messages one after another, different orders side by side.
+
+A message that must wait is retried in its lane, in its place; a nak would bring it back behind its followers. While
+it waits, the broker is told that it is in progress.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+_HEARTBEAT_S: Final = 1.5
+"""Well below the shortest ack_wait of 5 s, so that two lost heartbeats do no harm."""
+
+_log = structlog.get_logger()
+
+
+class Lanes:
+    """One short-lived task a busy order. `handle` settles a message: it acks it, or raises only if it is cancelled."""
+
+    def __init__(self, handle: Callable[[Msg], Awaitable[None]]) -> None:
+        self._handle = handle
+        self._lanes: dict[str, deque[Msg]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[int, Msg] = {}
+        self._stopping = False
+
+    @property
+    def depth(self) -> int:
+        """Messages taken and not settled yet."""
+        return len(self._waiting)
+
+    async def put(self, order_id: str, msg: Msg) -> None:
+        """Take a message; give it back at once when stopping."""
+        if self._stopping:
+            await msg.nak()
+            return
+        self._waiting[id(msg)] = msg
+        lane = self._lanes.get(order_id)
+        if lane is not None:
+            lane.append(msg)
+            return
+        self._lanes[order_id] = deque((msg,))
+        task = asyncio.create_task(self._work(order_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def keep_alive(self) -> None:
+        """Tell the broker, for as long as this runs, that messages waiting in lanes are in hand."""
+        while True:
+            seen = set(self._waiting)
+            await asyncio.sleep(_HEARTBEAT_S)
+            for key in seen & set(self._waiting):
+                with contextlib.suppress(NatsError):  # Away: it redelivers, and redelivery is harmless.
+                    await self._waiting[key].in_progress()
+
+    async def stop(self, grace_s: float) -> None:
+        """Finish what is at work, give back what waits, in order. What does not finish in `grace_s` is cancelled."""
+        self._stopping = True
+        if self._tasks:
+            _, late = await asyncio.wait(set(self._tasks), timeout=grace_s)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        for msg in list(self._waiting.values()):
+            await msg.nak()
+        if self._waiting:
+            _log.warning("lanes.unfinished", messages=len(self._waiting))
+            self._waiting.clear()
+
+    async def _work(self, order_id: str) -> None:
+        lane = self._lanes[order_id]
+        try:
+            while lane:
+                msg = lane[0]
+                if self._stopping:
+                    await msg.nak()
+                else:
+                    await self._handle(msg)
+                self._waiting.pop(id(msg), None)
+                lane.popleft()
+        finally:
+            del self._lanes[order_id]

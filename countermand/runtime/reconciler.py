@@ -1,0 +1,104 @@
+"""The reconciler: compares the deadlines that open orders want with the timers that are armed, and mends the difference.
+
+Timers follow events, so there is nothing to mend in ordinary days. It makes a purged or damaged `TIMERS` stream harmless.
+"""
+
+import asyncio
+import json
+from typing import Any, Final
+
+import structlog
+from nats.aio.client import Client
+
+from countermand.contracts.base import Owner
+from countermand.contracts.subjects import read
+from countermand.runtime.direct import READ_TIMEOUT_S
+from countermand.runtime.journal import Aggregate, Journal
+from countermand.runtime.names import Names
+from countermand.runtime.outage import is_outage
+from countermand.runtime.streams import TIMERS
+from countermand.runtime.timers import Timers
+
+_BATCH: Final = 500
+"""Events read at a time: some 400 KiB."""
+
+_log = structlog.get_logger()
+
+
+class Reconciler:
+    """Follows one owner's stream with aggregates of its own; holds only those that want a deadline."""
+
+    def __init__(self, journal: Journal[Any, Any, Any], timers: Timers, nc: Client, names: Names) -> None:
+        self._journal = journal
+        self._timers = timers
+        self._nc = nc
+        self._names = names
+        self._next_sequence = 1
+        self._open: dict[str, Aggregate[Any]] = {}
+
+    async def run(self, every_s: float) -> None:
+        """Reconcile now and then, until cancelled."""
+        while True:
+            try:
+                await self.reconcile()
+            except Exception as error:  # noqa: BLE001  # It runs beside the service; the next round tries again.
+                _log.warning("timers.not_reconciled", error=repr(error), outage=is_outage(error))
+            await asyncio.sleep(every_s)
+
+    async def reconcile(self) -> None:
+        """One round: arm what open orders want and nobody has armed, cancel what nobody wants."""
+        await self._read_on()
+        wanted = {
+            self._timers.subject(aggregate, deadline): (aggregate, deadline)
+            for aggregate in self._open.values()
+            for deadline in aggregate.wanted[-1]
+        }
+        armed = await self._armed(self._journal.owner)
+        missing = [subject for subject in wanted if subject not in armed]
+        for subject in missing:
+            await self._timers.arm(*wanted[subject])
+        orphans = [subject for subject in armed if subject not in wanted and await self._is_orphan(subject)]
+        for subject in orphans:
+            await self._timers.cancel(subject)
+        _log.info(
+            "timers.reconciled", open=len(self._open), armed=len(armed), rearmed=len(missing), cancelled=len(orphans)
+        )
+
+    async def _read_on(self) -> None:
+        """Fold what was written since the last round."""
+        while stored := await self._journal.scan(self._next_sequence, _BATCH):
+            for message in stored:
+                order_id = read(self._names.bare(message.subject)).order_id
+                aggregate = self._open.get(order_id) or Aggregate(order_id)
+                if not await self._journal.absorb(aggregate, message):
+                    aggregate = await self._journal.read(order_id)
+                self._open[order_id] = aggregate
+            self._next_sequence = stored[-1].sequence + 1
+            for order_id in [known for known, aggregate in self._open.items() if not aggregate.wanted[-1]]:
+                del self._open[order_id]
+            await asyncio.sleep(0)
+
+    async def _is_orphan(self, subject: str) -> bool:
+        """Whether the order, read afresh, does not want this timer."""
+        parts = self._names.bare(subject).split(".")
+        if len(parts) != len(("timer", "service", "order", "name", "revision")):
+            return False
+        aggregate = await self._journal.read(parts[2])
+        if aggregate.revision < int(parts[4]):
+            return False
+        return subject not in {self._timers.subject(aggregate, deadline) for deadline in aggregate.wanted[-1]}
+
+    async def _armed(self, owner: Owner) -> set[str]:
+        """The subjects of all timers armed."""
+        armed: set[str] = set()
+        while True:
+            request = {"subjects_filter": self._names.subject(f"timer.{owner}.>"), "offset": len(armed)}
+            api = f"$JS.API.STREAM.INFO.{self._names.stream(TIMERS)}"
+            answer = await self._nc.request(api, json.dumps(request).encode(), timeout=READ_TIMEOUT_S)
+            info: dict[str, Any] = json.loads(answer.data)
+            page: dict[str, int] = info["state"].get("subjects") or {}
+            armed.update(page)
+            if not page or len(armed) >= info.get("total", 0):
+                break
+        armed.discard(self._names.subject(f"timer.{owner}.cancelled"))
+        return armed

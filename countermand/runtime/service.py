@@ -1,0 +1,133 @@
+"""The composition of a running service: FastStream subscribers that put messages on lanes, and what runs beside them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+import structlog
+from faststream import AckPolicy, FastStream
+from faststream.nats import JStream, NatsBroker
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import ConsumerConfig
+
+from countermand.contracts.subjects import read
+from countermand.runtime import log
+from countermand.runtime.card import Card, Subscription
+from countermand.runtime.direct import DirectReader
+from countermand.runtime.failpoints import Failpoint
+from countermand.runtime.handler import Handler
+from countermand.runtime.journal import Journal
+from countermand.runtime.lanes import Lanes
+from countermand.runtime.names import Names
+from countermand.runtime.policies import Policies
+from countermand.runtime.reconciler import Reconciler
+from countermand.runtime.settings import Settings
+from countermand.runtime.streams import check_timers
+
+_RECONNECT_EVERY_S: Final = 1
+_FOREVER: Final = -1
+_SIGNAL_POLL_S: Final = 0.05
+"""How soon FastStream notices a signal."""
+
+_NO_ORDER: Final = ""
+"""The lane of messages whose subject names no order; they are all on their way to the dead letters."""
+
+_log = structlog.get_logger()
+
+
+class Service:
+    """One service in this process."""
+
+    def __init__(self, card: Card[Any, Any, Any], settings: Settings) -> None:
+        self._card = card
+        self._settings = settings
+        self._names = Names(settings.subject_prefix)
+        self._lanes = Lanes(self._settle)
+        self._handler: Handler | None = None
+        self._broker = NatsBroker(
+            settings.nats_url.split(","),
+            name=f"countermand-{card.name}",
+            max_reconnect_attempts=_FOREVER,
+            reconnect_time_wait=_RECONNECT_EVERY_S,
+            connect_timeout=_RECONNECT_EVERY_S,
+            # The subscribers are drained by `_drain`, in an order of our own.
+            graceful_timeout=None,
+            apply_types=False,
+            logger=None,
+        )
+        for subscription in card.subscriptions():
+            self._subscribe(subscription)
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; then finish what is at work and give the rest back."""
+        log.configure(self._card.name, self._settings.log_level, self._settings.log_format)
+        await FastStream(self._broker, lifespan=self._lifespan, logger=None).run(sleep_time=0.05, run_extra_options={})
+
+    def _subscribe(self, subscription: Subscription) -> None:
+        consumer = self._names.consumer(self._card.name, subscription.stream)
+
+        @self._broker.subscriber(
+            self._names.subject(subscription.subjects[0]),
+            queue=consumer,
+            stream=JStream(self._names.stream(subscription.stream), declare=False),
+            config=ConsumerConfig(),  # Not None, as nats-py wants it for a durable that exists.
+            ack_policy=AckPolicy.MANUAL,
+            decoder=_as_it_is,
+            no_reply=True,
+        )
+        async def hear(_: bytes) -> None:
+            raw: Msg = self._broker.context.get_local("message").raw_message
+            await self._lanes.put(_lane_of(self._names.bare(raw.subject)), raw)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self) -> AsyncGenerator[None]:
+        nc: Client = await self._broker.connect()
+        reader = DirectReader(nc)
+        await reader.start()
+        await check_timers(nc.jetstream(), self._names)
+        self._handler = Handler(self._card, nc, reader, self._names, Failpoint(self._settings.crash_at))
+        beside = [asyncio.create_task(self._lanes.keep_alive())]
+        if self._card.timers:
+            policies = Policies(nc.jetstream(), self._names)
+            journal: Journal[Any, Any, Any] = Journal(
+                self._card.name, self._card.decider, nc, reader, policies, self._names
+            )
+            reconciler = Reconciler(journal, self._handler.timers, nc, self._names)
+            beside.append(asyncio.create_task(reconciler.run(self._settings.reconcile_every_s)))
+        _log.info("service.started")
+        try:
+            yield
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            _log.info("service.stopped")
+
+    async def _settle(self, raw: Msg) -> None:
+        if self._handler is None:
+            msg = "a message came before the service had started"
+            raise RuntimeError(msg)
+        await self._handler.settle(raw)
+
+    async def _drain(self) -> None:
+        """Give back what waits, finish what is at work, and end the subscriptions before the connection."""
+        stopping = asyncio.create_task(self._lanes.stop(self._settings.stop_grace_s))
+        for subscriber in self._broker.subscribers:
+            subscription = getattr(subscriber, "subscription", None)
+            if subscription is not None:
+                await subscription.drain()
+                subscriber.subscription = None  # pyright: ignore[reportAttributeAccessIssue]  # FastStream must not end it twice.
+        await stopping
+
+
+async def _as_it_is(message: Any) -> bytes:
+    return message.body
+
+
+def _lane_of(subject: str) -> str:
+    try:
+        return read(subject).order_id
+    except ValueError:
+        return _NO_ORDER

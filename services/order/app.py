@@ -1,0 +1,12 @@
+"""The composition of order."""
+
+from countermand.contracts.base import Owner
+from countermand.runtime.card import Card
+from services.order.commands import OrderCommand
+from services.order.decider import ORDER, OrderEvent
+from services.order.reactions import ARMS, REACTIONS, TIMERS
+from services.order.state import Order
+
+CARD: Card[OrderCommand, Order, OrderEvent] = Card(
+    name=Owner.ORDER, decider=ORDER, reactions=REACTIONS, timers=TIMERS, arms=ARMS
+)

@@ -1,0 +1,12 @@
+"""The composition of seller."""
+
+from countermand.contracts.base import Owner
+from countermand.runtime.card import Card
+from services.seller.commands import SellerCommand
+from services.seller.decider import SELLER, SellerEvent
+from services.seller.reactions import ARMS, REACTIONS, TIMERS
+from services.seller.state import Seller
+
+CARD: Card[SellerCommand, Seller, SellerEvent] = Card(
+    name=Owner.SELLER, decider=SELLER, reactions=REACTIONS, timers=TIMERS, arms=ARMS
+)
