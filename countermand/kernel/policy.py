@@ -76,8 +76,8 @@ class RefundTransit(_Part):
 class Policy(_Part):
     """What the marketplace lets buyers and sellers do, and by when. Times are simulated except P1's."""
 
-    dialog_lapses_after_min: int = Field(
-        default=15, ge=1, le=1440, description="P1: real minutes until an unconfirmed dialog lapses"
+    dialog_lapses_after_min: float = Field(
+        default=15, ge=0.01, le=1440, description="P1: real minutes until an unconfirmed dialog lapses"
     )
     seller_answers_within_h: int = Field(
         default=72, ge=1, le=2160, description="P2: hours in which the seller must answer a request"

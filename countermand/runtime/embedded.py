@@ -65,6 +65,7 @@ async def start_nats(data_dir: Path, *, port: int | None = None, sync_always: bo
             otherwise a power failure, though no crash, may lose the last two minutes.
 
     Raises:
+        OSError: `data_dir` cannot be written.
         StartError: no binary, a port or a `data_dir` in use, or whatever else the server's log tells.
     """
     server = NatsServer(data_dir, port=port, sync_always=sync_always)
@@ -141,7 +142,7 @@ class Child:
         await self.start()
 
     def pause(self) -> None:
-        """Freeze it: its connections stay open and nothing answers."""
+        """Freeze it, a moment later: its connections stay open and nothing answers."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:

@@ -2,25 +2,26 @@
 
 import asyncio
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from countermand.runtime.card import Card
 from countermand.runtime.service import Service
-from countermand.runtime.settings import ConfigurationError, Settings, load_settings
+from countermand.runtime.settings import ConfigurationError, load_settings
 
 try:
     from uvloop import new_event_loop
 except ImportError:  # Not on every platform, and not needed.
     from asyncio import new_event_loop
 
-CONFIGURATION_ERROR = 2
+CONFIGURATION_ERROR: Final = 2
 """Exit code: bad arguments or configuration."""
 
 
-def main(card: Card[Any, Any, Any], settings: Settings | None = None) -> None:
+def run(compose: Callable[[], Card[Any, Any, Any]]) -> None:
     """Run a service until it is told to stop; exits with 2 and one line if its configuration cannot be."""
     try:
-        service = Service(card, settings or load_settings())
+        service = Service(compose(), load_settings())
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(service.run())
     except ConfigurationError as error:

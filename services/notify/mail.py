@@ -1,18 +1,27 @@
 """The emails: what each promised fact tells the buyer, as the bytes that SMTP carries. Pure.
 
-A template holds the words of one kind once: its first line is the subject, its paragraphs become both the text and the
-HTML part, so that the two never differ. The frame is written here rather than by `EmailMessage`, which takes 1 ms a
+A template holds the words of one kind once: its first line is the subject, and its paragraphs become both the text and
+the HTML part, so that the two never differ. The frame is written here rather than by `EmailMessage`, which takes 1 ms a
 mail and, on older patch releases, refolds a name into further recipients: every header is either short printable ASCII
 or encoded words, and neither can hold a line break, a quote or a comma of somebody's name.
 """
 
 import re
+from binascii import b2a_qp
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.header import Header
+from email.utils import format_datetime, parseaddr
+from hashlib import blake2b
 from typing import Any, Final
 
+from jinja2 import PackageLoader, StrictUndefined, Template, select_autoescape
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 from countermand.contracts.base import Brief, Event
+from countermand.kernel.money import Money
 from countermand.kernel.policy import PromisedEmail
+from services.notify.promises import PROMISES
 
 _SUBJECT_ITEM_MAX: Final = 80
 """Characters of the item in a subject: enough to know it by, and `EmailSent.subject` holds 200 in all."""
@@ -22,6 +31,9 @@ _NAMELESS: Final = "your goods"
 
 _LINE_MAX: Final = 76
 """Octets of a header line that holds an encoded word (RFC 2047, section 2)."""
+
+_NO_SUCH_ADDRESS: Final = 553
+"""The SMTP answer to an address that is none (RFC 5321, section 4.2.3)."""
 
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 """Controls, line and paragraph separators, what overrides the direction of the text after it, and halves of pairs."""
@@ -33,9 +45,6 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9' -]+")
 _ATOM: Final = r'[^\s"(),:;<>@\[\]\\.]+'
 _LOCAL_PART: Final = re.compile(rf'{_ATOM}(\.{_ATOM})*|"(?:[^"\\]|\\.)*"')
 _DOMAIN: Final = re.compile(r"[\w-]+(\.[\w-]+)*|\[[\w.:]+\]", re.ASCII)
-
-_NO_SUCH_ADDRESS: Final = 553
-"""The SMTP answer to an address that is none (RFC 5321, section 4.2.3)."""
 
 _FRAME: Final = """\
 {headers}\
@@ -79,9 +88,7 @@ class Mail:
     content: bytes
 
 
-def compose(  # noqa: PLR0913 (an email is about that many things)
-    kind: PromisedEmail, event: Event, fact_id: str, order_id: str, sent_at: datetime, sender: str
-) -> Mail:
+def compose(kind: PromisedEmail, event: Event, fact_id: str, order_id: str, sent_at: datetime, sender: str) -> Mail:
     """The email of that kind about `event`, whose id is `fact_id`: the same arguments give the same bytes.
 
     Args:
@@ -91,44 +98,85 @@ def compose(  # noqa: PLR0913 (an email is about that many things)
         MailRefused: no header or SMTP command can carry the buyer's address.
         ValueError: the event promises no such email, or the sender is no address.
     """
-    brief = _brief(kind, event)
-    to = _addr_spec(brief.buyer.email)
+    shown = _shown(kind, event)
+    brief: Brief = shown["brief"]
+    subject = _subject(kind, shown)
+    message_id = message_id_of(fact_id, kind)
     from_name, from_address = _sender(sender)
-    id_ = message_id(kind, fact_id)
-    shown = {"brief": brief, "buyer": _clean(brief.buyer.name), "item": _clean(brief.item) or _NAMELESS}
-    subject, paragraphs = _words(kind, shown | {"event": event})
-    layout = shown | {"subject": subject, "paragraphs": paragraphs, "order_id": order_id}
+    to = _addr_spec(brief.buyer.email)
     headers = (
         _address("From", from_name, from_address),
         _address("To", brief.buyer.name, to),
         _header("Subject", subject),
         _header("Date", format_datetime(sent_at)),
-        _header("Message-ID", id_),
+        _header("Message-ID", message_id),
         _header("Auto-Submitted", "auto-generated"),
         _header("X-Countermand-Order", order_id),
         _header("X-Countermand-Kind", kind),
         _header("X-Countermand-Fact", fact_id),
     )
+    layout = shown | {"subject": subject, "paragraphs": _paragraphs(kind, shown), "order_id": order_id}
     content = _FRAME.format(
         headers="".join(headers),
-        boundary=f"=_{id_[1:33]}",  # Quoted-printable writes every `=` as `=3D`: no part can hold it.
+        boundary=f"=_{message_id[1:33]}",  # Quoted-printable writes every `=` as `=3D`: no part can hold it.
         text=_quoted(_TEXT.render(layout)),
         html=_quoted(_HTML.render(layout)),
     )
-    return Mail(kind, fact_id, order_id, from_address, to, subject, id_, content.encode())
+    return Mail(kind, fact_id, order_id, from_address, to, subject, message_id, content.encode())
 
 
-def message_id(kind: PromisedEmail, fact_id: str) -> str:
+def message_id_of(fact_id: str, kind: PromisedEmail) -> str:
     """The Message-ID of the email of that kind about that fact: the same at every try, so that a repeat is known."""
     return f"<{blake2b(f'{fact_id}/{kind}'.encode(), digest_size=16).hexdigest()}@countermand.example>"
 
 
-def _brief(kind: PromisedEmail, event: Event) -> Brief:
-    brief = getattr(event, "brief", None)
-    if PROMISES.get(type(event)) is not kind or not isinstance(brief, Brief):
+def subject_of(kind: PromisedEmail, fact: Event) -> str:
+    """The subject of the email of that kind about `fact`: one line, 1 to 200 characters.
+
+    Raises:
+        ValueError: the fact promises no such email.
+    """
+    return _subject(kind, _shown(kind, fact))
+
+
+def recipient_of(fact: Event) -> str:
+    """The buyer's address as the order gives it, 3 to 254 characters; whether a mail can reach it, `compose` finds out.
+
+    Raises:
+        ValueError: the fact promises no email.
+    """
+    return _brief(fact).buyer.email
+
+
+def _brief(fact: Event) -> Brief:
+    brief = getattr(fact, "brief", None)
+    if not isinstance(brief, Brief):
+        msg = f"{type(fact).__name__} promises no email"
+        raise ValueError(msg)  # noqa: TRY004 (a fact of the wrong kind, not a value of the wrong type)
+    return brief
+
+
+def _shown(kind: PromisedEmail, event: Event) -> dict[str, Any]:
+    """What the templates may show."""
+    if PROMISES.get(type(event)) is not kind:
         msg = f"{type(event).__name__} promises no email of kind {kind}"
         raise ValueError(msg)
-    return brief
+    brief = _brief(event)
+    item = _clean(brief.item) or _NAMELESS
+    buyer = _clean(brief.buyer.name)
+    return {"event": event, "brief": brief, "buyer": buyer, "item": item, "moment": _moment, "money": _money}
+
+
+def _subject(kind: PromisedEmail, shown: dict[str, Any]) -> str:
+    item: str = shown["item"]
+    short = item if len(item) <= _SUBJECT_ITEM_MAX else item[: _SUBJECT_ITEM_MAX - 1] + "…"
+    return _SUBJECTS[kind].render(shown, item=short)
+
+
+def _paragraphs(kind: PromisedEmail, shown: dict[str, Any]) -> list[str]:
+    """The words of the email. A value never holds a line break, so it cannot begin a paragraph."""
+    words = (" ".join(paragraph.split()) for paragraph in _WORDS[kind].render(shown).split("\n\n"))
+    return [paragraph for paragraph in words if paragraph]
 
 
 def _sender(sender: str) -> tuple[str, str]:
@@ -141,11 +189,7 @@ def _sender(sender: str) -> tuple[str, str]:
 
 
 def _addr_spec(address: str) -> str:
-    """`address` as headers and SMTP commands spell it: the local part quoted if it must be, the domain in ASCII.
-
-    Raises:
-        MailRefused: they cannot.
-    """
+    """`address` as headers and SMTP commands spell it: the local part quoted if it must be, the domain in ASCII."""
     local, _, domain = address.rpartition("@")
     try:
         domain = domain.encode("idna").decode()
@@ -158,20 +202,9 @@ def _addr_spec(address: str) -> str:
     return f"{local}@{domain}"
 
 
-def _words(kind: PromisedEmail, shown: dict[str, Any]) -> tuple[str, list[str]]:
-    """The subject and the paragraphs. A value never holds a line break, so it can forge neither."""
-    words = _KINDS[kind].render(shown, short_item=_short(shown["item"]))
-    subject, *paragraphs = (" ".join(paragraph.split()) for paragraph in words.split("\n\n"))
-    return subject, [paragraph for paragraph in paragraphs if paragraph]
-
-
-def _short(item: str) -> str:
-    return item if len(item) <= _SUBJECT_ITEM_MAX else item[: _SUBJECT_ITEM_MAX - 1] + "…"
-
-
 def _header(field: str, value: str) -> str:
     value = _clean(value)
-    if len(field) + 2 + len(value) > _LINE_MAX or not _PLAIN.fullmatch(value):
+    if len(field) + len(": ") + len(value) > _LINE_MAX or not _PLAIN.fullmatch(value):
         value = _encoded(field, value)
     return f"{field}: {value}\r\n"
 
@@ -180,7 +213,7 @@ def _address(field: str, name: str, address: str) -> str:
     name = _clean(name)
     if not name:
         return f"{field}: {address}\r\n"
-    if len(field) + 2 + len(name) > _LINE_MAX or not _PLAIN_NAME.fullmatch(name):
+    if len(field) + len(": ") + len(name) > _LINE_MAX or not _PLAIN_NAME.fullmatch(name):
         name = _encoded(field, name)
     return f"{field}: {name}\r\n <{address}>\r\n"
 
@@ -198,9 +231,9 @@ def _clean(text: str) -> str:
     return " ".join(_UNPRINTABLE.sub(" ", text).split())
 
 
-def _shown(value: object) -> object:
-    """What a template shows of a value; what it has already rendered stays as it is."""
-    return _clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+def _printable(value: object) -> object:
+    """What a template writes for a value."""
+    return _clean(value) if isinstance(value, str) else value
 
 
 def _moment(at: datetime) -> str:
@@ -213,19 +246,28 @@ def _money(amount_minor: int, currency: str) -> Money:
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    return ImmutableSandboxedEnvironment(
         loader=PackageLoader("services.notify"),
-        autoescape=select_autoescape(["html"]),
+        autoescape=select_autoescape(["html"], default_for_string=False),
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": _moment, "money": _money}
-    return environment
+
+
+def _kinds(environment: ImmutableSandboxedEnvironment) -> tuple[dict[str, Template], dict[str, Template]]:
+    """The subject and the words of every kind: the first line of its file, and the rest."""
+    loader = PackageLoader("services.notify")
+    subjects: dict[str, Template] = {}
+    words: dict[str, Template] = {}
+    for kind in PromisedEmail:
+        subject, _, rest = loader.get_source(environment, f"{kind}.txt")[0].partition("\n")
+        subjects[kind], words[kind] = environment.from_string(subject), environment.from_string(rest)
+    return subjects, words
 
 
 _TEMPLATES: Final = _environment()
 _TEXT: Final = _TEMPLATES.get_template("layout.txt")
 _HTML: Final = _TEMPLATES.get_template("layout.html")
-_KINDS: Final = {kind: _TEMPLATES.get_template(f"{kind}.txt") for kind in PromisedEmail}
+_SUBJECTS, _WORDS = _kinds(_TEMPLATES)

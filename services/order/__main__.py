@@ -1,6 +1,5 @@
 """`python -m services.order`: run this service in this process."""
 
-from countermand.runtime.main import main
-from services.order.app import CARD
+from services.order.app import main
 
-main(CARD)
+main()

@@ -2,6 +2,7 @@
 
 from countermand.contracts.base import Owner
 from countermand.runtime.card import Card
+from countermand.runtime.main import run
 from services.order.commands import OrderCommand
 from services.order.decider import ORDER, OrderEvent
 from services.order.reactions import ARMS, REACTIONS, TIMERS
@@ -10,3 +11,8 @@ from services.order.state import Order
 CARD: Card[OrderCommand, Order, OrderEvent] = Card(
     name=Owner.ORDER, decider=ORDER, reactions=REACTIONS, timers=TIMERS, arms=ARMS
 )
+
+
+def main() -> None:
+    """Run this service in this process."""
+    run(lambda: CARD)

@@ -1,6 +1,5 @@
 """`python -m services.seller`: run this service in this process."""
 
-from countermand.runtime.main import main
-from services.seller.app import CARD
+from services.seller.app import main
 
-main(CARD)
+main()

@@ -2,6 +2,7 @@
 
 from countermand.contracts.base import Owner
 from countermand.runtime.card import Card
+from countermand.runtime.main import run
 from services.seller.commands import SellerCommand
 from services.seller.decider import SELLER, SellerEvent
 from services.seller.reactions import ARMS, REACTIONS, TIMERS
@@ -10,3 +11,8 @@ from services.seller.state import Seller
 CARD: Card[SellerCommand, Seller, SellerEvent] = Card(
     name=Owner.SELLER, decider=SELLER, reactions=REACTIONS, timers=TIMERS, arms=ARMS
 )
+
+
+def main() -> None:
+    """Run this service in this process."""
+    run(lambda: CARD)

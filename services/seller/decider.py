@@ -50,6 +50,8 @@ SellerEvent: TypeAlias = (
     | ParcelScanned
 )
 
+Unstopped: TypeAlias = AtRest | Planned | Held | Gone | Arrived
+
 _FIRST_SCAN_AFTER: Final = timedelta(hours=12)
 """From the hand-over to the carrier's first scan."""
 
@@ -88,25 +90,29 @@ def decide(command: SellerCommand, state: Seller, now: datetime) -> Decision[Sel
             return _ship(state.desk, now, number)
 
         # Requests
-        case ConsiderRequest(request_id=asked), _ if asked in state.desk.answered or state.desk.waits(asked):
+        case ConsiderRequest(request_id=asked), _ if asked in state.desk.heard_before or asked in state.desk.answered:
             return None
         case ConsiderRequest(), Stopped() | Held(accepted=True):
             return None
         case ConsiderRequest(), AtRest() | Planned() | Held() | Gone() | Arrived():
             return _consider(command, state, now)
-        case GiveAnswer(deadline_id=asked), _:
+        case GiveAnswer(), Stopped():
+            return None
+        case GiveAnswer(deadline_id=asked), AtRest() | Planned() | Held() | Gone() | Arrived():
             heard = state.desk.heard
             if heard is None or heard.event_id != asked or heard.answers_at is None or now < heard.answers_at:
                 return None
             return _answer(heard.request_id, state, state.desk.profile, now)
-        case EndRequest(request_id=ended), Held(by=by, accepted=accepted) if ended == by or not accepted:
+        case EndRequest(request_id=ended), Held(by=by, accepted=accepted) if ended == by or (
+            not accepted and _was_about(state.desk, ended)
+        ):
             return ParcelReleased(ended_id=ended, ships_at=_resumes(state, now, even_accepted=True))
-        case EndRequest(request_id=ended), AtRest(message_id=str()):
+        case EndRequest(request_id=ended), AtRest(message_id=str()) if _was_about(state.desk, ended):
             return ParcelReleased(ended_id=ended, ships_at=None)
         case EndRequest(request_id=ended), _:
             return ParcelReleased(ended_id=ended, ships_at=None) if state.desk.waits(ended) else None
         case DismissMessage(message_id=message_id), Held(by=held_by) | AtRest(message_id=held_by) if (
-            held_by == message_id
+            held_by == message_id and state.desk.heard is None
         ):
             return ParcelReleased(ended_id=message_id, ships_at=_resumes(state, now))
         case DismissMessage(), _:
@@ -141,7 +147,9 @@ def evolve(state: Seller, event: SellerEvent, event_id: str) -> Seller:
     desk = state.desk
     match event:
         case RequestHeard(seller=seller, request_id=request_id, answers_at=answers_at):
-            return replace(state, desk=replace(desk, seller=seller, heard=Heard(request_id, event_id, answers_at)))
+            waiting = Heard(request_id, event_id, answers_at)
+            before = (*desk.heard_before, request_id)
+            return replace(state, desk=replace(desk, seller=seller, heard=waiting, heard_before=before))
         case SellerAccepted(request_id=request_id):
             return Held(_answered(desk, request_id), request_id, accepted=True, ships_at=_plan(state))
         case SellerRefused(request_id=request_id, ships_at=ships_at):
@@ -193,7 +201,7 @@ def deadlines(state: Seller) -> tuple[Deadline, ...]:
 SELLER: Decider[SellerCommand, Seller, SellerEvent] = Decider(initial, decide, evolve, deadlines)
 
 
-def _consider(command: ConsiderRequest, state: Seller, now: datetime) -> SellerEvent | None:
+def _consider(command: ConsiderRequest, state: Unstopped, now: datetime) -> SellerEvent | None:
     profile = profile_named(command.seller.profile)
     heard = profile.hears_requests if command.path is CancelPath.SELF_SERVICE else profile.reads_messages
     if not heard:
@@ -208,11 +216,9 @@ def _consider(command: ConsiderRequest, state: Seller, now: datetime) -> SellerE
     return _answer(command.request_id, state, profile, now)
 
 
-def _answer(request_id: str, state: Seller, profile: Profile, now: datetime) -> SellerEvent | None:
+def _answer(request_id: str, state: Unstopped, profile: Profile, now: datetime) -> SellerEvent:
     desk = state.desk
     match state:
-        case Stopped():
-            return None
         case Gone(tracking_number=number):
             text = f"The parcel {number} is on its way."
             return SellerRefused(request_id=request_id, ground=RefusalGround.ALREADY_SHIPPED, text=text, ships_at=None)
@@ -261,6 +267,11 @@ def _held_by_message(state: Seller) -> bool:
     return isinstance(state, AtRest) or (isinstance(state, Held) and not state.accepted)
 
 
+def _was_about(desk: Desk, ended: str) -> bool:
+    """Whether a message that stopped the parcel was about the request that ended: not if another one waits."""
+    return desk.heard is None or desk.waits(ended)
+
+
 def _resumes(state: Seller, now: datetime, *, even_accepted: bool = False) -> datetime | None:
     """When a parcel that was held leaves after all; nothing where none was planned, or an acceptance holds it."""
     if not isinstance(state, Held) or state.ships_at is None or (state.accepted and not even_accepted):
@@ -280,6 +291,8 @@ def _read(state: Seller, message_id: str) -> Seller:
     match state:
         case Planned(ships_at=ships_at) if reads:
             return Held(state.desk, message_id, accepted=False, ships_at=ships_at)
+        case Held(accepted=False):
+            return replace(state, by=message_id)  # Dismissing an earlier message must not release the parcel.
         case AtRest() if reads:
             return AtRest(state.desk, message_id)
         case _:

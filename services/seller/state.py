@@ -20,12 +20,16 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the seller knows besides the parcel. `answered`: the requests answered so far; `seller`: nothing until known."""
+    """What the seller knows besides the parcel.
+
+    `heard_before`, `answered`: the requests ever put aside for an answer, and those answered; `seller`: nothing until known.
+    """
 
     order_id: str
     terms: Terms
     seller: SellerRef | None = None
     heard: Heard | None = None
+    heard_before: tuple[str, ...] = ()
     answered: tuple[str, ...] = ()
 
     @property

@@ -1,0 +1,154 @@
+"""The command line. Exit codes: 0 pass, 2 bad arguments or configuration, 3 a story or an invariant is broken, 130 interrupted."""
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from typer import TyperException
+
+from countermand.runtime.names import Names
+from countermand.runtime.settings import ConfigurationError, load_settings
+
+PASS: Final = 0
+CONFIGURATION: Final = 2
+BROKEN: Final = 3
+INTERRUPTED: Final = 130
+
+SERVICES: Final = ("order", "seller", "notify", "mailbox")
+"""Every deployable, as `ls services` lists them."""
+
+app = typer.Typer(
+    name="countermand",
+    help="The cancellation of marketplace orders as event-driven microservices over NATS.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+NatsUrl = Annotated[
+    str | None, typer.Option("--nats", envvar="NATS_URL", help="a running system; nothing: an embedded one")
+]
+MailboxUrl = Annotated[
+    str | None,
+    typer.Option("--mailbox", envvar="MAILBOX_URL", help="the HTTP address of its mailbox, to read the emails"),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="the same seed, the same decisions")]
+JsonPath = Annotated[Path | None, typer.Option("--json", help="write the result here")]
+
+
+def main() -> None:
+    """The console script: one clear line for every mistake, and no traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        _say(error.format_message())
+        sys.exit(CONFIGURATION)
+    except ConfigurationError as error:
+        _say(str(error))
+        sys.exit(CONFIGURATION)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else PASS)
+
+
+@app.command()
+def demo(seed: Seed = 7, json: JsonPath = None) -> int:
+    """Start everything here, play the guide's stories live, and say what became of every order and which emails came."""
+    from lab.demo import play_embedded  # noqa: PLC0415  # A command loads what it needs, so that each starts quickly.
+
+    return _run(play_embedded([], seed, json))
+
+
+@app.command()
+def up(
+    data: Annotated[Path | None, typer.Option("--data", help="keep the broker's store and the logs here")] = None,
+) -> int:
+    """Run everything until Ctrl-C."""
+    from lab.up import run_until_stopped  # noqa: PLC0415
+
+    return _run(run_until_stopped(data))
+
+
+@app.command()
+def story(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="which; all if none is named")] = None,
+    *,
+    list_: Annotated[bool, typer.Option("--list", help="only list them, with the rules they play")] = False,
+    nats: NatsUrl = None,
+    mailbox: MailboxUrl = None,
+    seed: Seed = 7,
+    json: JsonPath = None,
+) -> int:
+    """Play stories on a running system, or on an embedded one."""
+    from lab import demo  # noqa: PLC0415
+
+    if list_:
+        demo.list_stories(Console())
+        return PASS
+    if nats is None:
+        return _run(demo.play_embedded(names or [], seed, json))
+    return _run(demo.play_on(nats, mailbox, names or [], seed, json))
+
+
+@app.command()
+def service(name: Annotated[str, typer.Argument(help=", ".join(SERVICES))]) -> int:
+    """Run one service in this process, configured by its environment."""
+    if name not in SERVICES:
+        msg = f"there is no service {name!r}; there are {', '.join(SERVICES)}"
+        raise ConfigurationError(msg)
+    importlib.import_module(f"services.{name}.app").main()
+    return PASS
+
+
+@app.command()
+def provision(nats: NatsUrl = None) -> int:
+    """Create or update the streams and consumers of a running NATS, and nothing else."""
+    from lab.system import provisioned  # noqa: PLC0415
+
+    _run(provisioned(_named(nats), load_settings()))
+    Console().print("streams and consumers are in place")
+    return PASS
+
+
+@app.command()
+def why(order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")], nats: NatsUrl = None) -> int:
+    """Tell the causal timeline of one order in words, across all services."""
+    from lab.market import Market  # noqa: PLC0415
+    from lab.why import show, timeline  # noqa: PLC0415
+
+    async def tell() -> int:
+        market = await Market.connect(_named(nats), Names(load_settings().subject_prefix))
+        try:
+            show(await timeline(market, order_id), order_id, Console(width=None if sys.stdout.isatty() else 200))
+        finally:
+            await market.close()
+        return PASS
+
+    return _run(tell())
+
+
+def _named(nats: str | None) -> str:
+    if nats is None:
+        msg = "name a running NATS server with --nats or NATS_URL"
+        raise ConfigurationError(msg)
+    return nats
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> int:
+    result = asyncio.run(work)
+    return result if isinstance(result, int) else PASS
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"countermand: {' '.join(message.split()) if os.linesep not in message else message}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Playing stories for people: progress while it lasts, then a table, the emails, and the verdict."""
+
+import secrets
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from countermand.runtime.names import Names
+from countermand.runtime.settings import ConfigurationError, load_settings
+from lab.market import Market
+from lab.stories import STORIES
+from lab.stories.play import Performance, Verdict, perform, write
+from lab.stories.story import Story
+from lab.system import CARDS, embedded
+
+PASS: Final = 0
+BROKEN: Final = 3
+
+_WIDTH: Final = 160
+"""Columns where there is no terminal to ask."""
+
+
+async def play_embedded(names: Sequence[str], seed: int, json: Path | None) -> int:
+    """Start a system of our own, play, stop it."""
+    stories = chosen(names)
+    console = _console()
+    console.print("starting NATS, mailbox, order, seller and notify …")
+    async with embedded() as system:
+        # The store is new, so the ids may follow from the seed alone: the same seed gives the same orders.
+        return await _play(system.nats_url, system.mailbox_url, stories, seed, "embedded", json, console)
+
+
+async def play_on(nats_url: str, mailbox_url: str | None, names: Sequence[str], seed: int, json: Path | None) -> int:
+    """Play on a system that runs already."""
+    return await _play(nats_url, mailbox_url, chosen(names), seed, secrets.token_hex(4), json, _console())
+
+
+def chosen(names: Sequence[str]) -> list[Story]:
+    """The stories of those names; all of them if there are none.
+
+    Raises:
+        ConfigurationError: there is no such story.
+    """
+    for name in names:
+        if name not in STORIES:
+            near = get_close_matches(name, STORIES, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; `countermand story --list` lists them"
+            msg = f"there is no story {name!r}{hint}"
+            raise ConfigurationError(msg)
+    return [STORIES[name] for name in names] or list(STORIES.values())
+
+
+def list_stories(console: Console) -> None:
+    """Every story with the rules that it plays."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("story", "rules", "what happens"):
+        table.add_column(column, no_wrap=column == "story")
+    for story in STORIES.values():
+        table.add_row(story.name, " ".join(story.rules), story.title)
+    console.print(table)
+
+
+async def _play(
+    nats_url: str,
+    mailbox_url: str | None,
+    stories: list[Story],
+    seed: int,
+    run: str,
+    json: Path | None,
+    console: Console,
+) -> int:
+    market = await Market.connect(nats_url, Names(load_settings().subject_prefix))
+    try:
+        with _Progress(stories, console) as progress:
+            performance = await perform(
+                stories, market, cards=CARDS, mailbox_url=mailbox_url, seed=seed, run=run, progress=progress.note
+            )
+    finally:
+        await market.close()
+    if json:
+        write(performance, json)
+    _report(performance, console)
+    return PASS if performance.ok else BROKEN
+
+
+class _Progress:
+    """One line a story on a terminal; elsewhere a line now and then."""
+
+    def __init__(self, stories: Sequence[Story], console: Console) -> None:
+        self._state = {story.name: "waiting" for story in stories}
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._render)
+
+    def __enter__(self) -> "_Progress":
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def note(self, story: Story, state: str) -> None:
+        """A story has moved on."""
+        self._state[story.name] = state
+        if not self._console.is_terminal:
+            done = sum(state == "settling" for state in self._state.values())
+            self._console.print(f"{story.name}: {state} ({done} of {len(self._state)} done)")
+
+    def _render(self) -> Text:
+        marks = {"waiting": "·", "playing": "▸", "settling": "✓"}
+        done = sum(state == "settling" for state in self._state.values())
+        text = Text(f"{done} of {len(self._state)} stories\n", style="bold")
+        for name, state in self._state.items():
+            text.append(f" {marks[state]} {name}\n", style="green" if state == "settling" else "")
+        return text
+
+
+def _report(performance: Performance, console: Console) -> None:
+    table = Table(title="What became of every order", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    for column, style in (("", ""), ("story", ""), ("path", ""), ("outcome", ""), ("emails", ""), ("rules", "dim")):
+        table.add_column(column, style=style, no_wrap=column in {"story", "outcome"}, overflow="fold")
+    for verdict in performance.verdicts:
+        emails = ", ".join(email.kind for email in verdict.emails) or "none"
+        mark = Text("✓", style="green") if verdict.ok else Text("✗", style="bold red")
+        table.add_row(mark, verdict.story, verdict.path, verdict.outcome or "—", emails, " ".join(verdict.rules))
+    console.print(table)
+    for verdict in performance.verdicts:
+        _complain(verdict, console)
+    for violation in performance.violations:
+        console.print(f"[red]{violation.invariant}[/red] order {violation.order_id}: {violation.what}")
+    right = sum(verdict.ok for verdict in performance.verdicts)
+    emails = sum(len(verdict.emails) for verdict in performance.verdicts)
+    broken = f"{len(performance.violations)} violations" if performance.violations else "hold"
+    console.print(
+        f"{right} of {len(performance.verdicts)} stories right, {emails} emails, I1 I3 I5 {broken}, "
+        f"seed {performance.seed}, {performance.seconds:.1f} s"
+    )
+
+
+def _complain(verdict: Verdict, console: Console) -> None:
+    for complaint in verdict.wrong:
+        console.print(f"[red]✗ {verdict.story}[/red] (order {verdict.order_id}): {complaint}", highlight=False)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)

@@ -1,0 +1,169 @@
+"""The marketplace from outside: send commands as a buyer, a seller or the platform would, and watch what follows."""
+
+import asyncio
+import json
+import secrets
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import DeliverPolicy
+
+from countermand.contracts.base import Command, Owner
+from countermand.contracts.subjects import command_subject, token
+from countermand.runtime.direct import DirectReader, Stored
+from countermand.runtime.envelope import Delivery
+from countermand.runtime.names import Names
+from countermand.runtime.policies import Policies
+from countermand.runtime.settings import ConfigurationError
+from lab.facts import Fact, fact_from
+
+CONNECT_TIMEOUT_S: Final = 3.0
+"""How long a command line waits for a broker that may not be there."""
+
+PUBLISH_TIMEOUT_S: Final = 10.0
+"""How long a command may take to be stored; a busy machine needs seconds, not more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a service answered to a command that made no sense."""
+
+    command: str
+    command_id: str
+    reason: str
+    detail: str
+
+
+class Market:
+    """A connection to a running system."""
+
+    def __init__(self, nc: Client, names: Names) -> None:
+        self.nc = nc
+        self.names = names
+        self.js = nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        self.reader = DirectReader(nc)
+        self.policies = Policies(self.js, names)
+        self._facts: dict[str, list[Fact]] = defaultdict(list)
+        self._refusals: dict[str, Refusal] = {}
+        self._news: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    @staticmethod
+    async def connect(url: str, names: Names | None = None) -> "Market":
+        """Connect.
+
+        Raises:
+            ConfigurationError: nobody answers there.
+        """
+        try:
+            nc = await nats.connect(
+                url.split(","),
+                name="countermand-lab",
+                connect_timeout=int(CONNECT_TIMEOUT_S),
+                max_reconnect_attempts=1,
+                allow_reconnect=False,
+                error_cb=_say_nothing,
+            )
+        except (NatsError, OSError, ValueError) as error:
+            msg = f"no NATS server answers at {url}: {error or type(error).__name__}"
+            raise ConfigurationError(msg) from error
+        market = Market(nc, names or Names())
+        await market.reader.start()
+        return market
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self.nc.close()
+
+    async def watch(self) -> None:
+        """Collect every event and refusal from now on."""
+        for owner in Owner:
+            await self.js.subscribe(
+                self.names.subject(f"{owner}.>"),
+                stream=self.names.journal(owner),
+                ordered_consumer=True,
+                deliver_policy=DeliverPolicy.NEW,
+                cb=self._hear_event,
+            )
+        await self.nc.subscribe(self.names.subject("reply.>"), cb=self._hear_refusal)
+        await self.nc.flush()
+
+    async def send(
+        self, order_id: str, command: Command, *, command_id: str | None = None, delivery: str | None = None
+    ) -> str:
+        """Publish a command; its id comes back. The same id twice is one command.
+
+        JetStream itself drops a repeated id for a while; each `delivery` of a name gets past that.
+        """
+        command_id = command_id or f"{type(command).__name__}-{secrets.token_hex(6)}"
+        dedupe_id = f"{command_id}/{delivery}" if delivery else command_id
+        headers = {"Nats-Msg-Id": dedupe_id, "ce-id": command_id, "ce-specversion": "1.0"}
+        headers |= {"ce-type": f"{type(command).__name__}.v{command.version}", "ce-source": "/countermand/lab"}
+        subject = self.names.subject(command_subject(command.owner, order_id, type(command).__name__))
+        await self.js.publish(subject, command.model_dump_json().encode(), headers=headers)
+        return command_id
+
+    def facts(self, order_id: str) -> list[Fact]:
+        """What has been seen of an order so far."""
+        return list(self._facts[order_id])
+
+    async def until(self, order_id: str, is_it: Callable[[Fact], bool], what: str, within_s: float) -> Fact:
+        """The first fact that `is_it`, seen already or yet to come.
+
+        Raises:
+            TimeoutError: it did not come; the message says what was awaited and what came instead.
+        """
+        found = await self._await(order_id, lambda: next(filter(is_it, self._facts[order_id]), None), within_s)
+        if found is None:
+            seen = ", ".join(fact.name for fact in self._facts[order_id]) or "nothing"
+            msg = f"no {what} within {within_s:g} s; there was {seen}"
+            raise TimeoutError(msg)
+        return found
+
+    async def answer(self, order_id: str, command_id: str, within_s: float) -> Fact | Refusal:
+        """What a command led to: its own event, or its refusal.
+
+        Raises:
+            TimeoutError: neither came.
+        """
+
+        def look() -> Fact | Refusal | None:
+            own = (fact for fact in self._facts[order_id] if fact.caused_by == command_id)
+            return next(own, None) or self._refusals.get(token(command_id))
+
+        found = await self._await(order_id, look, within_s)
+        if found is None:
+            msg = f"{command_id} was neither followed nor refused within {within_s:g} s"
+            raise TimeoutError(msg)
+        return found
+
+    async def _await(self, order_id: str, look: Callable[[], Any], within_s: float) -> Any:
+        try:
+            async with asyncio.timeout(within_s):
+                while (found := look()) is None:
+                    self._news[order_id].clear()
+                    await self._news[order_id].wait()
+                return found
+        except TimeoutError:
+            return None
+
+    async def _hear_event(self, msg: Msg) -> None:
+        place = Delivery.of(msg)
+        fact = fact_from(Stored(msg.subject, place.sequence, place.stored_at, msg.headers or {}, msg.data), self.names)
+        self._facts[fact.order_id].append(fact)
+        self._news[fact.order_id].set()
+
+    async def _hear_refusal(self, msg: Msg) -> None:
+        _, _, order_id, command_token = self.names.bare(msg.subject).split(".", 3)
+        document: dict[str, str] = json.loads(msg.data)
+        self._refusals[command_token] = Refusal(**document)
+        self._news[order_id].set()
+
+
+async def _say_nothing(_: Exception) -> None:
+    """What fails is told by the call that fails."""

@@ -1,0 +1,198 @@
+"""A whole system in child processes: the official nats-server, the mailbox, and one process a service."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import nats
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from countermand.runtime.card import Card
+from countermand.runtime.embedded import Child, NatsServer, StartError, Supervisor, spawn, start_nats
+from countermand.runtime.names import Names
+from countermand.runtime.settings import ConfigurationError, Settings, load_settings
+from countermand.runtime.streams import provision
+from services.notify.app import CARD as NOTIFY
+from services.order.app import CARD as ORDER
+from services.seller.app import CARD as SELLER
+
+CARDS: Final[tuple[Card[Any, Any, Any], ...]] = (ORDER, SELLER, NOTIFY)
+"""The services with a journal, in the order in which they start."""
+
+READY_WITHIN_S: Final = 60.0
+"""How long five Python processes may take to start on a busy machine; two seconds are usual."""
+
+_POLL_S: Final = 0.05
+_STOP_GRACE_S: Final = 15.0
+"""Longer than a service's own grace, so that none is killed while it gives its messages back."""
+
+
+@dataclass(slots=True)
+class System:
+    """A running system."""
+
+    nats: NatsServer
+    mailbox: Child
+    services: dict[str, Child]
+    supervisor: Supervisor
+    smtp_url: str
+    mailbox_url: str
+    data_dir: Path
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def nats_url(self) -> str:
+        """Where the broker answers."""
+        return self.nats.url
+
+
+@asynccontextmanager
+async def embedded(
+    *, data_dir: Path | None = None, environment: Mapping[str, str] | None = None
+) -> AsyncGenerator[System]:
+    """Start everything on free loopback ports; stop everything, in reverse, at the end.
+
+    Args:
+        data_dir: keeps the broker's store and the logs; a temporary folder, removed at the end, if nothing.
+        environment: for the services, as in `{"COUNTERMAND_CRASH_AT": "…"}`.
+
+    Raises:
+        ConfigurationError: something did not start; the message has the last lines of its log.
+    """
+    folder = data_dir or Path(tempfile.mkdtemp(prefix="countermand-"))
+    supervisor = Supervisor()
+    try:
+        yield await _start(folder, supervisor, dict(environment or {}))
+    except StartError as error:
+        raise ConfigurationError(str(error)) from error
+    finally:
+        await supervisor.stop()
+        if data_dir is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def provisioned(nats_url: str, settings: Settings) -> None:
+    """Create or update every stream and consumer.
+
+    Raises:
+        ConfigurationError: nobody answers, or JetStream refuses.
+    """
+    try:
+        nc = await nats.connect(nats_url.split(","), allow_reconnect=False, connect_timeout=3, error_cb=_quiet)
+    except Exception as error:
+        msg = f"no NATS server answers at {nats_url}"
+        raise ConfigurationError(msg) from error
+    try:
+        services = [(card.name, card.subscriptions()) for card in CARDS]
+        await provision(nc.jetstream(), Names(settings.subject_prefix), settings, services)
+    finally:
+        await nc.close()
+
+
+async def ready(nats_url: str, settings: Settings, supervisor: Supervisor | None = None) -> None:
+    """Wait until every consumer of every service has a subscriber.
+
+    Raises:
+        ConfigurationError: a service died, or is not there after `READY_WITHIN_S`.
+    """
+    waiting = asyncio.create_task(_all_bound(nats_url, settings))
+    watching = asyncio.create_task(_first_death(supervisor))
+    try:
+        done, _ = await asyncio.wait({waiting, watching}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if watching in done:
+            watching.result()
+        if waiting not in done:
+            msg = f"the services were not ready within {READY_WITHIN_S:g} s"
+            raise ConfigurationError(msg)
+        waiting.result()
+    finally:
+        for task in (waiting, watching):
+            task.cancel()
+        await asyncio.gather(waiting, watching, return_exceptions=True)
+
+
+async def _first_death(supervisor: Supervisor | None) -> None:
+    if supervisor is None:
+        await asyncio.Event().wait()
+    else:
+        raise ConfigurationError((await supervisor.wait_for_death()).epitaph())
+
+
+async def _start(folder: Path, supervisor: Supervisor, environment: dict[str, str]) -> System:
+    logs = folder / "logs"
+    server = await start_nats(folder / "nats")
+    supervisor.add(server)
+    await provisioned(server.url, load_settings())
+    mailbox, addresses = await _start_mailbox(folder, logs, supervisor)
+    environment = {"NATS_URL": server.url, "SMTP_URL": os.environ.get("SMTP_URL", addresses["smtp_url"])} | environment
+    services: dict[str, Child] = {}
+    for card in CARDS:
+        child = await spawn(
+            [sys.executable, "-m", f"services.{card.name}"],
+            env=environment,
+            log_path=logs / f"{card.name}.log",
+            name=card.name,
+        )
+        supervisor.add(child)
+        services[card.name] = child
+    await ready(server.url, load_settings(), supervisor)
+    return System(
+        nats=server,
+        mailbox=mailbox,
+        services=services,
+        supervisor=supervisor,
+        smtp_url=environment["SMTP_URL"],
+        mailbox_url=addresses["http_url"],
+        data_dir=folder,
+        environment=environment,
+    )
+
+
+async def _start_mailbox(folder: Path, logs: Path, supervisor: Supervisor) -> tuple[Child, dict[str, str]]:
+    ready_file = folder / "mailbox.json"
+    ready_file.unlink(missing_ok=True)
+    environment = {"MAILBOX_SMTP_PORT": "0", "MAILBOX_HTTP_PORT": "0", "MAILBOX_READY_FILE": str(ready_file)}
+    mailbox = await spawn(
+        [sys.executable, "-m", "services.mailbox"], env=environment, log_path=logs / "mailbox.log", name="mailbox"
+    )
+    supervisor.add(mailbox)
+    async with asyncio.timeout(READY_WITHIN_S):
+        while not ready_file.exists():
+            if mailbox.returncode is not None:
+                raise ConfigurationError(mailbox.epitaph())
+            await asyncio.sleep(_POLL_S)
+    return mailbox, json.loads(ready_file.read_text())
+
+
+async def _all_bound(nats_url: str, settings: Settings) -> None:
+    names = Names(settings.subject_prefix)
+    nc = await nats.connect(nats_url.split(","))
+    js = nc.jetstream()
+    try:
+        for card in CARDS:
+            for subscription in card.subscriptions():
+                consumer = names.consumer(card.name, subscription.stream)
+                while not await _bound(js, names.stream(subscription.stream), consumer):
+                    await asyncio.sleep(_POLL_S)
+    finally:
+        await nc.close()
+
+
+async def _bound(js: JetStreamContext, stream: str, consumer: str) -> bool:
+    try:
+        return bool((await js.consumer_info(stream, consumer)).push_bound)
+    except NotFoundError:
+        return False
+
+
+async def _quiet(_: Exception) -> None:
+    """What fails is told by the call that fails."""

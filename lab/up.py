@@ -1,0 +1,37 @@
+"""`countermand up`: everything embedded, until somebody stops it."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from rich.console import Console
+
+from countermand.runtime.settings import ConfigurationError
+from lab.system import embedded
+
+
+async def run_until_stopped(data_dir: Path | None) -> int:
+    """Start everything, print the addresses, and stop gracefully on Ctrl-C or SIGTERM.
+
+    Raises:
+        ConfigurationError: something did not start, or died later.
+    """
+    stopped = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
+    console = Console()
+    async with embedded(data_dir=data_dir) as system:
+        console.print(f"NATS     {system.nats_url}")
+        console.print(f"mailbox  {system.mailbox_url}  (SMTP {system.smtp_url})")
+        console.print(f"logs     {system.data_dir / 'logs'}")
+        console.print("Press Ctrl-C to stop.")
+        until_stopped = asyncio.create_task(stopped.wait())
+        until_death = asyncio.create_task(system.supervisor.wait_for_death())
+        await asyncio.wait({until_stopped, until_death}, return_when=asyncio.FIRST_COMPLETED)
+        died = until_death.result() if until_death.done() else None
+        for task in (until_stopped, until_death):
+            task.cancel()
+        console.print("stopping")
+        if died is not None:
+            raise ConfigurationError(died.epitaph())
+    return 0

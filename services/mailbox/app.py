@@ -1,0 +1,132 @@
+"""The mailbox as a whole: settings, both servers in one event loop, and their end."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.mailbox.http import create_app
+from services.mailbox.smtp import MESSAGE_BYTES_MAX, SmtpServer
+from services.mailbox.store import KEPT_BYTES_MAX, MESSAGES_MAX, Store
+
+_HTTP_STOP_S: Final = 2
+"""What requests get to end when the mailbox stops."""
+
+_BACKLOG: Final = 128
+
+_log = structlog.get_logger()
+
+
+class MailboxSettings(BaseSettings):
+    """`MAILBOX_HOST=0.0.0.0 MAILBOX_SMTP_PORT=0 countermand service mailbox`; port 0 lets the system choose."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILBOX_", env_file=None, extra="ignore")
+
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
+    smtp_port: int = Field(default=2525, ge=0, le=65_535)
+    http_port: int = Field(default=8025, ge=0, le=65_535)
+    max_messages: int = Field(default=MESSAGES_MAX, ge=1, le=1_000_000, description="kept whole, the newest")
+    max_kept_bytes: int = Field(default=KEPT_BYTES_MAX, ge=1, description="of all messages kept")
+    max_message_bytes: int = Field(default=MESSAGE_BYTES_MAX, ge=1, description="of one message; a larger one gets 552")
+    ready_file: Path | None = Field(default=None, description="gets the addresses as JSON once both servers listen")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the mailbox listens."""
+
+    smtp_url: str
+    http_url: str
+
+
+async def run(settings: MailboxSettings) -> None:
+    """Be a mailbox until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: an address cannot be listened on, or the ready file cannot be written.
+    """
+    told_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_stop.set)
+    try:
+        async with open_mailbox(settings):
+            await told_to_stop.wait()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def open_mailbox(settings: MailboxSettings) -> AsyncGenerator[Addresses]:
+    """A mailbox that listens while the block runs.
+
+    Raises:
+        OSError: as of `run`.
+    """
+    store = Store(settings.max_messages, settings.max_kept_bytes)
+    smtp = SmtpServer(store, settings.max_message_bytes)
+    async with contextlib.AsyncExitStack() as ends:
+        ends.callback(store.close)
+        ends.push_async_callback(smtp.stop)
+        smtp_port = await smtp.start(settings.host, settings.smtp_port)
+        http = _Uvicorn(
+            uvicorn.Config(
+                create_app(store, smtp),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=_HTTP_STOP_S,
+            )
+        )
+        http_port = await ends.enter_async_context(http.listening(settings.host, settings.http_port))
+        addresses = Addresses(_url("smtp", settings.host, smtp_port), _url("http", settings.host, http_port))
+        _tell(addresses, settings.ready_file)
+        yield addresses
+        _log.info("mailbox.stopping", received=store.received, distinct=store.distinct)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn within a program that has an end of its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Signals are `run`'s."""
+        yield
+
+    @contextlib.asynccontextmanager
+    async def listening(self, host: str, port: int) -> AsyncGenerator[int]:
+        """Serve while the block runs, on a socket of our own: uvicorn would end the process over a port in use."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        port = listener.getsockname()[1]
+        serving = asyncio.create_task(self.serve([listener]))
+        try:
+            yield port
+        finally:
+            self.should_exit = True
+            await serving
+
+
+def _tell(addresses: Addresses, ready_file: Path | None) -> None:
+    """Write the file whole or not at all: somebody is waiting to read it."""
+    if ready_file is not None:
+        draft = ready_file.with_name(f".{ready_file.name}.draft")
+        draft.write_text(json.dumps(asdict(addresses)))
+        draft.replace(ready_file)
+    _log.info("mailbox.listening", **asdict(addresses))
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -1,0 +1,157 @@
+"""The mailbox over HTTP: what arrived, and how to fail."""
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from http import HTTPStatus
+from itertools import islice
+from json import dumps
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from countermand.kernel.ids import is_order_id
+from countermand.kernel.policy import PromisedEmail
+from services.mailbox.smtp import Fault, SmtpServer
+from services.mailbox.store import Store, Summary
+
+_LIMIT: Final = 100
+_LIMIT_MAX: Final = 1_000
+"""Messages in one answer."""
+
+_BODY_BYTES_MAX: Final = 10_000
+"""Of a request: a fault has 50."""
+
+_IDS_A_CHUNK: Final = 1_000
+"""Message-IDs written at a time: a million are not put together in memory."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _an_order_id(text: str) -> str:
+    if not is_order_id(text):
+        msg = "an order id has 20 to 32 digits and lower-case letters"
+        raise ValueError(msg)
+    return text
+
+
+_OrderId = Annotated[str, AfterValidator(_an_order_id)]
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Which(_Query):
+    order: _OrderId | None = None
+    kind: PromisedEmail | None = None
+    limit: int = Field(default=_LIMIT, ge=1, le=_LIMIT_MAX)
+
+
+class _OfOrder(_Query):
+    order: _OrderId | None = None
+
+
+def create_app(store: Store, server: SmtpServer) -> Starlette:
+    """The application over one mailbox. Errors are `application/problem+json`."""
+    mailbox = _Mailbox(store, server)
+    return Starlette(
+        routes=[
+            Route("/messages", mailbox.messages, methods=["GET"]),
+            Route("/messages", mailbox.clear, methods=["DELETE"]),
+            Route("/messages/{id:int}", mailbox.message, methods=["GET"]),
+            Route("/message-ids", mailbox.message_ids, methods=["GET"]),
+            Route("/count", mailbox.count, methods=["GET"]),
+            Route("/mode", mailbox.mode, methods=["GET"]),
+            Route("/mode", mailbox.change_mode, methods=["PUT"]),
+            Route("/healthz", mailbox.healthz, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _problem},
+    )
+
+
+class _Mailbox:
+    def __init__(self, store: Store, server: SmtpServer) -> None:
+        self._store = store
+        self._server = server
+
+    async def messages(self, request: Request) -> Response:
+        which = _checked(_Which, dict(request.query_params))
+        newest = self._store.newest(order_id=which.order, kind=which.kind, limit=which.limit)
+        return JSONResponse([_summary(one) for one in newest])
+
+    async def message(self, request: Request) -> Response:
+        found = self._store.message(request.path_params["id"])
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "no such message, or it was too old to keep")
+        summary, body = found
+        return JSONResponse(_summary(summary) | asdict(body))
+
+    async def message_ids(self, request: Request) -> Response:
+        which = _checked(_OfOrder, dict(request.query_params))
+        return StreamingResponse(self._written_ids(which.order), media_type="application/json")
+
+    async def count(self, _request: Request) -> Response:
+        received, distinct = self._store.received, self._store.distinct
+        return JSONResponse({"received": received, "distinct": distinct, "duplicates": received - distinct})
+
+    async def clear(self, _request: Request) -> Response:
+        self._store.clear()
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def mode(self, _request: Request) -> Response:
+        faults = self._server.faults
+        fault = faults.fault
+        return JSONResponse({"mode": fault.mode, "delay_s": fault.delay_s, "remaining_s": faults.remaining_s})
+
+    async def change_mode(self, request: Request) -> Response:
+        self._server.behave(_checked(Fault, await _body(request)))
+        return await self.mode(request)
+
+    async def healthz(self, _request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _written_ids(self, order_id: str | None) -> AsyncIterator[str]:
+        """One JSON object, a piece at a time."""
+        ids = self._store.message_ids(order_id)
+        lead = "{"
+        while chunk := list(islice(ids, _IDS_A_CHUNK)):
+            yield lead + ",".join(f"{dumps(message_id)}:{times}" for message_id, times in chunk)
+            lead = ","
+        yield "{}" if lead == "{" else "}"
+
+
+def _summary(one: Summary) -> dict[str, Any]:
+    row = asdict(one)
+    return row | {"from": row.pop("sender"), "to": row.pop("recipients")}
+
+
+def _checked(model: type[_Model], value: dict[str, str] | bytes) -> _Model:
+    try:
+        return model.model_validate_json(value) if isinstance(value, bytes) else model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"{where}: {first['msg']}") from error
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_BYTES_MAX:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {_BODY_BYTES_MAX} bytes")
+    return body
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    """RFC 9457."""
+    status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR)
+    detail = error.detail if isinstance(error, HTTPException) else str(error)
+    problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return JSONResponse(problem, status, headers, media_type="application/problem+json")
