@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -98,7 +98,7 @@ class _Progress:
         self._console = console
         self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._render)
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
         return self

@@ -181,7 +181,7 @@ async def _all_bound(nats_url: str, settings: Settings) -> None:
         for card in CARDS:
             for subscription in card.subscriptions():
                 consumer = names.consumer(card.name, subscription.stream)
-                while not await _bound(js, names.stream(subscription.stream), consumer):
+                while not await _bound(js, names.stream(subscription.stream), consumer):  # noqa: ASYNC110  # JetStream tells nobody.
                     await asyncio.sleep(_POLL_S)
     finally:
         await nc.close()

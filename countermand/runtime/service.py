@@ -87,7 +87,7 @@ class Service:
         reader = DirectReader(nc)
         await reader.start()
         await check_timers(nc.jetstream(), self._names)
-        self._handler = Handler(self._card, nc, reader, self._names, Failpoint(self._settings.crash_at))
+        self._handler = Handler(self._card, nc, reader, self._names, Failpoint(self._settings.countermand_crash_at))
         beside = [asyncio.create_task(self._lanes.keep_alive())]
         if self._card.timers:
             policies = Policies(nc.jetstream(), self._names)

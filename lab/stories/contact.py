@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 from countermand.contracts.order import AskSellerToCancel, CancelReason, OpenCancelDialog, PaymentMethod
 from countermand.kernel.policy import Policy
-from lab.stories.story import Stage, Story, check
+from lab.stories.story import PRICE_MINOR, Stage, Story, check
 
 
 async def _the_seller_agrees(stage: Stage) -> None:
     await stage.pay()
     await stage.ask_seller(CancelReason.PAID_WRONG_ORDER, "I paid for the wrong lamp.")
     issued = await stage.until("RefundIssued")
-    check(issued.body.amount.amount_minor == 4_990, "the refund is complete")
+    check(issued.body.amount.amount_minor == PRICE_MINOR, "the refund is complete")
     check(issued.body.method == "card", "it returns to the method that paid")
     received = await stage.until("RefundReceived")
     check(received.simulated_at >= issued.body.arrives_at, "it is received when it arrives, not before")

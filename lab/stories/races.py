@@ -12,7 +12,7 @@ from countermand.contracts.order import (
 )
 from countermand.contracts.seller import AcceptCancel
 from countermand.kernel.policy import OnSilence, Policy
-from lab.stories.story import Stage, Story, check
+from lab.stories.story import PRICE_MINOR, Stage, Story, check
 
 
 async def _payment_while_the_request_waits(stage: Stage) -> None:
@@ -22,7 +22,7 @@ async def _payment_while_the_request_waits(stage: Stage) -> None:
     check(not paid.body.late, "the request goes on")
     await stage.accept(request)
     closed = await stage.closed()
-    check(closed.body.refunded.amount_minor == 4_990, "the money goes back")
+    check(closed.body.refunded.amount_minor == PRICE_MINOR, "the money goes back")
 
 
 async def _payment_after_the_cancellation(stage: Stage) -> None:
@@ -31,7 +31,7 @@ async def _payment_after_the_cancellation(stage: Stage) -> None:
     paid = await stage.pay()
     check(paid.body.late, "the order stays cancelled")
     refunded = await stage.until("RefundReceived")
-    check(refunded.body.amount.amount_minor == 4_990, "the late money goes back")
+    check(refunded.body.amount.amount_minor == PRICE_MINOR, "the late money goes back")
 
 
 async def _withdrawn(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """Sellers who never hear, never answer, or never ship; and what the policy makes of silence."""
 
 from countermand.kernel.policy import OnSilence, Policy
-from lab.stories.story import Stage, Story, check
+from lab.stories.story import PRICE_MINOR, Stage, Story, check
 
 
 async def _the_request_is_lost(stage: Stage) -> None:
@@ -37,7 +37,7 @@ async def _silence_means_waiting(stage: Stage) -> None:
 async def _never_shipped(stage: Stage) -> None:
     await stage.pay()
     closed = await stage.closed()
-    check(closed.body.refunded.amount_minor == 4_990, "the refund is complete")
+    check(closed.body.refunded.amount_minor == PRICE_MINOR, "the refund is complete")
 
 
 STORIES = (

@@ -31,6 +31,9 @@ DAY_A_SECOND: Final = 86_400.0
 PATIENCE_S: Final = 50.0
 """How long a story waits for anything; the longest legitimate wait is a card refund of 28 days, 28 seconds."""
 
+PRICE_MINOR: Final = 4_990
+"""What the lamp costs, in cents."""
+
 ANSWERS: Final = ("OrderCancelled", "CancelRefused", "CancelExpired", "CancelSuperseded", "CancelWithdrawn")
 """The order's events of which each request gets exactly one (I5)."""
 
@@ -100,7 +103,7 @@ class Stage:
                 buyer=contact,
                 seller=SellerRef(id=self.seller.id, profile=story.seller),
                 item="Desk lamp, brass",
-                price=Money(amount_minor=4_990, currency="USD"),
+                price=Money(amount_minor=PRICE_MINOR, currency="USD"),
             ),
             payment_method=story.method,
             paid=story.paid,

@@ -84,5 +84,5 @@ def _compose() -> Card[SendEmail, Letters, LetterEvent]:
     except ValueError as error:
         msg = f"SMTP_URL: {error}"
         raise ConfigurationError(msg) from error
-    postman = Postman(sender, mail.mail_from, Failpoint(load_settings().crash_at))
+    postman = Postman(sender, mail.mail_from, Failpoint(load_settings().countermand_crash_at))
     return replace(CARD, effect=postman.deliver)
