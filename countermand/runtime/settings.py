@@ -34,9 +34,7 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "human"] = Field(default="auto", description="auto: human on a terminal")
-    crash_at: str = Field(
-        "", alias="COUNTERMAND_CRASH_AT", description="a failpoint: `order:after_append:OrderCancelled`"
-    )
+    countermand_crash_at: str = Field(default="", description="a failpoint: `order:after_append:OrderCancelled`")
 
 
 class ConfigurationError(Exception):

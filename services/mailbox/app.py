@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import socket
+import sys
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,9 +13,12 @@ from typing import Final
 
 import structlog
 import uvicorn
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from countermand.runtime import log
+from countermand.runtime.main import CONFIGURATION_ERROR, new_event_loop
+from countermand.runtime.settings import ConfigurationError, explain, load_settings
 from services.mailbox.http import create_app
 from services.mailbox.smtp import MESSAGE_BYTES_MAX, SmtpServer
 from services.mailbox.store import KEPT_BYTES_MAX, MESSAGES_MAX, Store
@@ -28,7 +32,7 @@ _log = structlog.get_logger()
 
 
 class MailboxSettings(BaseSettings):
-    """`MAILBOX_HOST=0.0.0.0 MAILBOX_SMTP_PORT=0 countermand service mailbox`; port 0 lets the system choose."""
+    """`MAILBOX_HTTP_PORT=0 countermand service mailbox`; port 0 lets the system choose."""
 
     model_config = SettingsConfigDict(env_prefix="MAILBOX_", env_file=None, extra="ignore")
 
@@ -47,6 +51,19 @@ class Addresses:
 
     smtp_url: str
     http_url: str
+
+
+def main() -> None:
+    """Run the mailbox in this process until it is told to stop; exits with 2 and one line if its configuration cannot be."""
+    try:
+        common = load_settings()
+        log.configure("mailbox", common.log_level, common.log_format)
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(run(MailboxSettings()))
+    except ValidationError as error:
+        _give_up(explain(error))
+    except (ConfigurationError, OSError) as error:
+        _give_up(str(error))
 
 
 async def run(settings: MailboxSettings) -> None:
@@ -126,6 +143,11 @@ def _tell(addresses: Addresses, ready_file: Path | None) -> None:
         draft.write_text(json.dumps(asdict(addresses)))
         draft.replace(ready_file)
     _log.info("mailbox.listening", **asdict(addresses))
+
+
+def _give_up(why: str) -> None:
+    sys.stderr.write(f"mailbox: {why}\n")
+    sys.exit(CONFIGURATION_ERROR)
 
 
 def _url(scheme: str, host: str, port: int) -> str:

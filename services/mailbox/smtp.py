@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -143,8 +143,7 @@ class _HangUp(asyncio.Protocol):
         self._last_words = last_words
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(self._last_words)
+        cast("asyncio.Transport", transport).write(self._last_words)
         transport.close()
 
 
@@ -178,8 +177,8 @@ class _Connection(SMTP):
 
     def hang_up(self) -> None:
         """End it at once, whatever is on its way."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        if self.transport is not None:
+            cast("asyncio.Transport", self.transport).abort()
 
     def _end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():

@@ -102,7 +102,7 @@ def compose(kind: PromisedEmail, event: Event, fact_id: str, order_id: str, sent
     brief: Brief = shown["brief"]
     subject = _subject(kind, shown)
     message_id = message_id_of(fact_id, kind)
-    from_name, from_address = _sender(sender)
+    from_name, from_address = read_sender(sender)
     to = _addr_spec(brief.buyer.email)
     headers = (
         _address("From", from_name, from_address),
@@ -148,6 +148,20 @@ def recipient_of(fact: Event) -> str:
     return _brief(fact).buyer.email
 
 
+def read_sender(sender: str) -> tuple[str, str]:
+    """The name, perhaps empty, and the address of `address` or `Name <address>`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    name, address = parseaddr(sender)
+    try:
+        return name, _addr_spec(address)
+    except MailRefused as error:
+        msg = f"{sender!r} is no sender: expected an address, or Name <address>"
+        raise ValueError(msg) from error
+
+
 def _brief(fact: Event) -> Brief:
     brief = getattr(fact, "brief", None)
     if not isinstance(brief, Brief):
@@ -177,15 +191,6 @@ def _paragraphs(kind: PromisedEmail, shown: dict[str, Any]) -> list[str]:
     """The words of the email. A value never holds a line break, so it cannot begin a paragraph."""
     words = (" ".join(paragraph.split()) for paragraph in _WORDS[kind].render(shown).split("\n\n"))
     return [paragraph for paragraph in words if paragraph]
-
-
-def _sender(sender: str) -> tuple[str, str]:
-    name, address = parseaddr(sender)
-    try:
-        return name, _addr_spec(address)
-    except MailRefused as error:
-        msg = f"{sender!r} is no sender: expected an address, or Name <address>"
-        raise ValueError(msg) from error
 
 
 def _addr_spec(address: str) -> str:
