@@ -86,7 +86,10 @@ async def test_a_timer_is_not_armed_again_when_what_it_waited_for_has_come(syste
     """The event that arms it comes again after everything else: the order is closed, so nothing is armed."""
     order_id = order_id_from("armed")
     await system.services["order"].stop()
-    async with at.connected(system.nats_url) as market, at.patient(market, Owner.ORDER, LATER_THAN_ALL_ELSE_S):
+    async with (
+        at.connected(system.nats_url) as market,
+        at.patient(market, "order-order", ack_wait_s=LATER_THAN_ALL_ELSE_S),
+    ):
         doomed = await at.start_service(system, "order", {"COUNTERMAND_CRASH_AT": "order:after_arming:AnswerDue"})
         buying = asyncio.create_task(at.Buyer(market, order_id).cancels_unpaid())
         try:

@@ -49,7 +49,7 @@ async def test_order_gives_back_what_it_has_in_hand(system: System, market: Mark
     """With hundreds of commands in flight it ends cleanly, none waits for `ack_wait`, and each is decided once."""
     await system.services["order"].stop()
     orders = await placed(market, "order", ORDERS)
-    async with at.patient(market, Owner.ORDER):
+    async with at.patient(market, "order-commands", "order-order"):
         order = await at.start_service(system, "order")
         await in_flight(market, Owner.ORDER, "order-commands")
 
@@ -68,7 +68,7 @@ async def test_notify_gives_back_the_emails_that_wait_for_a_slow_server(system: 
     orders = await placed(market, "notify", EMAILS, A_MAIL_AN_ORDER)
     await at.drained(market, Owner.ORDER, Owner.SELLER)
     await at.behave(system.mailbox_url, mode="slow", delay_s=0.1)
-    async with at.patient(market, Owner.NOTIFY):
+    async with at.patient(market, "notify-order"):
         notify = await at.start_service(system, "notify")
         await in_flight(market, Owner.NOTIFY, "notify-order")
 
