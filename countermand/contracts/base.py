@@ -22,6 +22,7 @@ class Owner(StrEnum):
 
     ORDER = "order"
     SELLER = "seller"
+    DISPUTE = "dispute"
     NOTIFY = "notify"
 
 
@@ -82,6 +83,15 @@ class SellerRef(BaseModel):
 
     id: Name
     profile: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
+class SellerRecord(BaseModel):
+    """What buyers can see of a seller (R24): positive feedback in percent, and the number of orders it comes from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    positive_percent: float = Field(ge=0, le=100)
+    orders: int = Field(ge=0)
 
 
 class Brief(BaseModel):

@@ -36,6 +36,24 @@ class PromisedEmail(StrEnum):
     WITHDRAWN = "withdrawn"
     REFUND_ISSUED = "refund_issued"
     NOT_THE_BUYER = "not_the_buyer"
+    DISPUTE_RULED = "dispute_ruled"
+
+
+class AgainstSeller(StrEnum):
+    """What counts against a seller's feedback (P15)."""
+
+    TOO_SLOW = "too_slow"
+    UNRESPONSIVE = "unresponsive"
+    NEVER_SHIPPED = "never_shipped"
+    LOST_DISPUTE = "lost_dispute"
+
+
+class Proposal(StrEnum):
+    """What may be proposed in a dispute (P16)."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    NONE = "none"
 
 
 class _Part(BaseModel):
@@ -87,8 +105,20 @@ class Policy(_Part):
     seller_ships_within_business_days: int = Field(
         default=7, ge=1, le=90, description="P5: business days in which the seller must ship"
     )
+    tracking_within_business_days: int = Field(
+        default=5, ge=1, le=60, description="P6: business days in which the seller must show a tracking number"
+    )
+    dispute_answered_within_days: int = Field(
+        default=5, ge=1, le=60, description="P7: days in which the seller must answer a dispute"
+    )
+    negotiation_ends_after_days: int = Field(
+        default=7, ge=1, le=90, description="P8: days of negotiation before the platform decides"
+    )
     protection_ends_after_days: int = Field(
         default=15, ge=1, le=365, description="P9: days of buyer protection after delivery"
+    )
+    return_sent_within_days: int = Field(
+        default=10, ge=1, le=60, description="P10: days in which the buyer must send goods back that the seller takes"
     )
     refund_transit_business_days: RefundTransit = Field(
         default=RefundTransit(), description="P11: how long a refund travels"
@@ -96,6 +126,13 @@ class Policy(_Part):
     self_service_after_payment: bool = Field(default=False, description="P12: the Cancel button also after payment")
     consent_for_unpaid: bool = Field(default=True, description="P13: an unpaid order needs the seller's consent")
     calendar: BusinessCalendar = Field(default=BusinessCalendar(), description="P14: the business calendar")
+    against_seller: tuple[AgainstSeller, ...] = Field(
+        default=tuple(AgainstSeller), description="P15: what counts against the seller"
+    )
+    proposals: tuple[Proposal, ...] = Field(
+        default=tuple(Proposal), description="P16: what may be proposed in a dispute"
+    )
+    counter_offers: bool = Field(default=True, description="P16: whether offers may be answered by other offers")
     emails: tuple[PromisedEmail, ...] = Field(
         default=(
             PromisedEmail.CANCELLED,
@@ -104,6 +141,7 @@ class Policy(_Part):
             PromisedEmail.SUPERSEDED,
             PromisedEmail.REFUND_ISSUED,
             PromisedEmail.NOT_THE_BUYER,
+            PromisedEmail.DISPUTE_RULED,
         ),
         description="which facts promise the buyer an email (R6)",
     )
@@ -122,7 +160,14 @@ class Policy(_Part):
     @cached_property
     def shortest_deadline_s(self) -> float:
         """The shortest deadline that this policy arms a timer for, in simulated seconds."""
-        days = [self.unpaid_closes_after_days, self.seller_ships_within_business_days, self.protection_ends_after_days]
+        days = [
+            self.unpaid_closes_after_days,
+            self.seller_ships_within_business_days,
+            self.dispute_answered_within_days,
+            self.negotiation_ends_after_days,
+            self.protection_ends_after_days,
+            self.return_sent_within_days,
+        ]
         transits = (
             self.refund_transit_business_days.wallet,
             self.refund_transit_business_days.card,
