@@ -20,7 +20,7 @@ CONFIGURATION: Final = 2
 BROKEN: Final = 3
 INTERRUPTED: Final = 130
 
-SERVICES: Final = ("order", "seller", "notify", "mailbox")
+SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
 """Every deployable, as `ls services` lists them."""
 
 app = typer.Typer(

@@ -273,6 +273,7 @@ class OrderCancelled(_Event):
     ground: CancelGround
     request_id: Reference | None = Field(description="the request that this answers, if one was pending")
     refund_due_minor: int = Field(ge=0, description="captured and not yet refunded, in minor units")
+    dispute_id: Reference | None = Field(default=None, description="the dispute that this makes moot")
 
 
 class AcceptanceSuperseded(_Event):
@@ -290,14 +291,14 @@ class ShipmentNoted(_Event):
 
 
 class ShipmentSuperseded(_Event):
-    """A parcel left although the order was cancelled (X1, R12): the refund stands, and the goods may still arrive."""
+    """A parcel left although the order was cancelled or refunded (X1, R12): the refund stands, the goods may still arrive."""
 
     tracking_number: Name
     shipped_at: datetime
 
 
 class OrderDelivered(_Event):
-    """The parcel arrived. `after_cancellation`: the order was cancelled before (R12)."""
+    """The parcel arrived. `after_cancellation`: the order was cancelled or refunded before (R12)."""
 
     delivered_at: datetime
     protected_until: datetime | None = Field(description="P9; nothing after a cancellation")
@@ -318,6 +319,13 @@ class DisputeNoted(_Event):
 
     dispute_id: Reference
     moot: bool
+
+
+class PartialRefundNoted(_Event):
+    """The order knows of the seller's offer of a part; it replaces an earlier one (X9)."""
+
+    offer_id: Reference
+    amount: Money
 
 
 class PartialRefundAccepted(_Event):
@@ -343,6 +351,7 @@ class RefundIssued(_Event):
     cause: RefundCause
     issued_at: datetime
     arrives_at: datetime = Field(description="P11")
+    lost_dispute: bool = Field(default=False, description="P15: it settles a dispute that the seller lost")
 
 
 class RefundReceived(_Event):
@@ -392,6 +401,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     OrderDelivered,
     TrackingAsked,
     DisputeNoted,
+    PartialRefundNoted,
     PartialRefundAccepted,
     ResellerRefundedCustomer,
     RefundIssued,

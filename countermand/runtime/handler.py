@@ -139,7 +139,7 @@ class Handler:
             for _ in range(MAX_ROUNDS):
                 if own_id in aggregate.ids:
                     return Handled("known", own_id)
-                decision, now = await self._consider(command, aggregate, envelope)
+                decision, now = await self._consider(await self._inform(command, envelope), aggregate, envelope)
                 if not isinstance(decision, Premature | Refused | None):
                     made_true = made_true or await self._make_true(decision, command, envelope)
                     if await self._append(aggregate, made_true, own_id, envelope, now):
@@ -155,6 +155,17 @@ class Handler:
             patience.close()
         msg = f"{own_id} did not settle in {MAX_ROUNDS} rounds"
         raise RuntimeError(msg)
+
+    async def _inform(self, command: Any, envelope: Envelope) -> Any:
+        """Give a command what other owners have recorded, if its decision depends on that."""
+        if not isinstance(command, self._card.informed):
+            return command
+        history: list[Event] = []
+        for owner in self._card.reads:
+            subject = self._names.subject(events_of(owner, envelope.address.order_id))
+            stored = await self._reader.last_of_each(self._names.journal(owner), [subject])
+            history += [EVENTS[read(self._names.bare(m.subject)).name].model_validate_json(m.data) for m in stored]
+        return self._card.inform(command, history)
 
     async def _consider(self, command: Any, aggregate: Aggregate[Any], envelope: Envelope) -> tuple[Any, datetime]:
         """What the decider says, and the simulated time at which it says so."""

@@ -1,5 +1,6 @@
 """What the seller does about what it hears: one named function a message, each a command to itself. Pure."""
 
+from countermand.contracts.dispute import DisputeOpened
 from countermand.contracts.order import (
     AcceptanceSuperseded,
     CancelExpired,
@@ -10,8 +11,10 @@ from countermand.contracts.order import (
     CancelRequestRepeated,
     CancelWithdrawn,
     OrderCancelled,
+    OrderClosed,
     OrderPlaced,
     PaymentAcknowledged,
+    TrackingAsked,
 )
 from countermand.contracts.seller import (
     ParcelPlanned,
@@ -33,8 +36,11 @@ from services.seller.commands import (
     GiveAnswer,
     HandOver,
     PlanParcel,
+    Rate,
+    ReplyToDispute,
     Scan,
     SellerCommand,
+    ShowTracking,
     StopParcel,
 )
 from services.seller.profiles import profile_named
@@ -113,3 +119,21 @@ def end_a_request_accepted_too_late(event: AcceptanceSuperseded, _id: str) -> Se
 def dismiss_a_message_that_was_not_the_buyers(event: CancelRejectedNotBuyer, _id: str) -> SellerCommand | None:
     """R2."""
     return DismissMessage(event.message_id) if event.message_id else None
+
+
+@on(TrackingAsked)
+def show_the_tracking_number(event: TrackingAsked, _id: str) -> SellerCommand:
+    """R17."""
+    return ShowTracking(event.seller)
+
+
+@on(DisputeOpened)
+def reply_to_a_dispute(event: DisputeOpened, event_id: str) -> SellerCommand:
+    """R20, R21."""
+    return ReplyToDispute(event_id, event.brief.seller, event.claim)
+
+
+@on(OrderClosed)
+def take_the_feedback(event: OrderClosed, _id: str) -> SellerCommand:
+    """R24."""
+    return Rate(event.seller, event.outcome, positive=not event.against_seller)
