@@ -74,9 +74,9 @@ class BusinessCalendar(_Part):
     """P14: Monday to Friday, less the holidays, in one time zone."""
 
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        default="America/Los_Angeles", description="the IANA time zone in which days begin and end"
+        default="America/Los_Angeles", description="in this IANA time zone"
     )
-    holidays: tuple[date, ...] = Field(default=(), description="dates from Monday to Friday that do not count")
+    holidays: tuple[date, ...] = Field(default=(), description="less these dates")
 
 
 class Span(_Part):
@@ -96,9 +96,11 @@ class Span(_Part):
 class RefundTransit(_Part):
     """P11: business days until a refund has reached the buyer, by the method that paid; 0 is at once."""
 
-    wallet: Span = Field(default=Span(low=0, high=0), description="to a wallet")
-    card: Span = Field(default=Span(low=3, high=20), description="to a card")
-    bank: Span = Field(default=Span(low=7, high=15), description="to a bank account")
+    wallet: Span = Field(default=Span(low=0, high=0), description="in a wallet; drawn from low to high, 0 is at once")
+    card: Span = Field(default=Span(low=3, high=20), description="on a card; drawn from low to high, 0 is at once")
+    bank: Span = Field(
+        default=Span(low=7, high=15), description="in a bank account; drawn from low to high, 0 is at once"
+    )
 
 
 class Policy(_Part):
@@ -147,7 +149,7 @@ class Policy(_Part):
     )
     refund_transit_business_days: RefundTransit = Field(
         default=RefundTransit(),
-        description="P11: until a refund has reached the buyer, each number from low to high equally likely and 0 at once",
+        description="P11: until a refund has arrived",
     )
     self_service_after_payment: bool = Field(
         default=False,

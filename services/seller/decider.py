@@ -1,7 +1,7 @@
 """The seller's desk and warehouse for one order: its answers, and the one arbiter of the parcel (X2). Pure."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, TypeAlias, assert_never
 
@@ -69,9 +69,6 @@ SellerEvent: TypeAlias = (
 )
 
 Unstopped: TypeAlias = AtRest | Planned | Held | Gone | Arrived
-
-_FIRST_SCAN_AFTER: Final = timedelta(hours=12)
-"""From the hand-over to the carrier's first scan."""
 
 _PACKING_PHOTO: Final = Evidence(
     text="Photographs of the item and of its packing, taken before it was sent.",
@@ -178,9 +175,9 @@ def decide(command: SellerCommand, state: Seller, now: datetime) -> Decision[Sel
         case HandOver(), AtRest() | Planned() | Held() | Stopped() | Gone() | Arrived():
             return None
         case Scan(deadline_id=asked), Gone(scan_id=last, scans_at=datetime() as at) if asked == last and now >= at:
-            return _scan(state, now, delivered=False)
+            return _scan(state, at, delivered=False)
         case Deliver(deadline_id=asked), Gone(scan_id=last, scans_at=None) if asked == last and now >= state.arrives_at:
-            return _scan(state, now, delivered=True)
+            return _scan(state, state.arrives_at, delivered=True)
         case Scan() | Deliver(), AtRest() | Planned() | Held() | Stopped() | Gone() | Arrived():
             return None
         case _:
@@ -325,14 +322,14 @@ def _ship(desk: Desk, now: datetime, number: str | None) -> Shipped:
     return Shipped(
         tracking_number=number or _tracking_number(desk),
         shipped_at=now,
-        scanned_at=now + _FIRST_SCAN_AFTER,
+        scanned_at=now + desk.profile.scanned_after,
         arrives_at=now + desk.profile.arrives_after,
     )
 
 
-def _scan(parcel: Gone, now: datetime, *, delivered: bool) -> ParcelScanned:
+def _scan(parcel: Gone, at: datetime, *, delivered: bool) -> ParcelScanned:
     return ParcelScanned(
-        tracking_number=parcel.tracking_number, scanned_at=now, arrives_at=parcel.arrives_at, delivered=delivered
+        tracking_number=parcel.tracking_number, scanned_at=at, arrives_at=parcel.arrives_at, delivered=delivered
     )
 
 

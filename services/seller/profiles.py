@@ -21,6 +21,7 @@ class Profile:
         ships_after: from the payment to the hand-over; nothing: never ships.
         ships_unpaid: ships without waiting for the payment.
         hears_cancellations: whether the warehouse learns that an order was cancelled without the seller.
+        scanned_after: from the hand-over to the carrier's first scan.
         arrives_after: from the hand-over to the buyer's door.
         manual: a person answers and ships.
         lies: says that the parcel has left when it has not (ground A).
@@ -37,6 +38,7 @@ class Profile:
     ships_after: timedelta | None = timedelta(days=3)
     ships_unpaid: bool = False
     hears_cancellations: bool = True
+    scanned_after: timedelta = timedelta(hours=12)
     arrives_after: timedelta = timedelta(days=4)
     manual: bool = False
     lies: bool = False
@@ -85,8 +87,8 @@ PROFILES: Final[dict[str, Profile]] = {
     "careless": Profile(
         answers_after=None, reads_messages=False, hears_cancellations=False, ships_after=timedelta(days=5)
     ),
-    # A person or another system answers and ships.
-    "manual": Profile(answers_after=None, ships_after=None, manual=True, in_disputes=None),
+    # A person or another system answers, and ships over the carrier's counter.
+    "manual": Profile(answers_after=None, ships_after=None, scanned_after=AT_ONCE, manual=True, in_disputes=None),
 }
 
 
