@@ -14,6 +14,7 @@ from typer import TyperException
 
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
+from lab.policy.commands import policy_app
 
 PASS: Final = 0
 CONFIGURATION: Final = 2
@@ -31,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(policy_app)
 
 NatsUrl = Annotated[
     str | None, typer.Option("--nats", envvar="NATS_URL", help="a running system; nothing: an embedded one")
@@ -121,12 +123,14 @@ def provision(nats: NatsUrl = None) -> int:
 def why(order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")], nats: NatsUrl = None) -> int:
     """Tell the causal timeline of one order in words, across all services."""
     from lab.market import Market  # noqa: PLC0415
-    from lab.why import show, timeline  # noqa: PLC0415
+    from lab.why import feedback, show, timeline  # noqa: PLC0415
 
     async def tell() -> int:
         market = await Market.connect(_named(nats), Names(load_settings().subject_prefix))
         try:
-            show(await timeline(market, order_id), order_id, Console(width=None if sys.stdout.isatty() else 200))
+            console = Console(width=None if sys.stdout.isatty() else 200)
+            show(await timeline(market, order_id), order_id, console)
+            console.print(await feedback(market, order_id))
         finally:
             await market.close()
         return PASS

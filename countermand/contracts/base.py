@@ -17,6 +17,10 @@ Reference = Annotated[str, Field(min_length=1, max_length=1_000)]
 """The id of a message that this one answers."""
 
 
+EmailAddress = Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>]+@[^@\s<>]+$")]
+"""Where emails reach somebody (RFC 5321 allows 254 characters)."""
+
+
 class Owner(StrEnum):
     """Who may publish a message's subject, and whose stream keeps it."""
 
@@ -73,7 +77,7 @@ class Contact(BaseModel):
 
     id: Name
     name: Name
-    email: str = Field(max_length=254, pattern=r"^[^@\s<>]+@[^@\s<>]+$")
+    email: EmailAddress
 
 
 class SellerRef(BaseModel):

@@ -34,6 +34,10 @@ def as_it_is(command: Any, history: Sequence[Event]) -> Any:  # noqa: ARG001
     return command
 
 
+async def nothing_to_close() -> None:
+    """The end of a service that holds nothing open."""
+
+
 def everything(event: Message, terms: Terms) -> bool:  # noqa: ARG001
     """The concerns of a service that listens to all it subscribes to."""
     return True
@@ -55,6 +59,7 @@ class Card(Generic[C, S, E]):
             and may return another event: what really happened.
         informed: commands that are decided on what other owners have recorded too; `inform` puts the histories that it
             `reads`, each in its own order, into them. What was read may be old: the owner's journal has the last word.
+        close: ends what the effect holds open.
         failures: its events that an operator should see: their cause is copied to the dead letters.
     """
 
@@ -66,6 +71,7 @@ class Card(Generic[C, S, E]):
     accepts_commands: bool = True
     concerns: Callable[[Message, Terms], bool] = everything
     effect: Callable[[E, C, Envelope], Awaitable[E]] = nothing_to_do
+    close: Callable[[], Awaitable[None]] = nothing_to_close
     failures: tuple[type[Event], ...] = ()
     informed: tuple[type[Any], ...] = ()
     inform: Callable[[C, Sequence[Event]], C] = as_it_is

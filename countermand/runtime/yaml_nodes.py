@@ -22,6 +22,9 @@ _MAX_VALUES: Final = 10_000
 _SHOWN_CHARACTERS: Final = 60
 """How much of a found value a complaint repeats."""
 
+_COMPLAINT_CHARACTERS: Final = 200
+"""The parser's own words may repeat all that it found."""
+
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _WORDS: Final = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -52,7 +55,7 @@ class NotOurYaml(Exception):
     """The text is not YAML, or has something that ours may not have. The message does not name the line."""
 
     def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message[:_COMPLAINT_CHARACTERS])
         self.line = line
 
 
@@ -102,9 +105,9 @@ class _Composer(yaml.BaseLoader):
         event = cast("Any", self.peek_event())
         line: int = event.start_mark.line + 1
         if event.anchor is not None:
-            raise NotOurYaml(line, f"anchors and aliases (&{event.anchor}, *{event.anchor}) are not allowed here")
+            raise NotOurYaml(line, f"{shown(event.anchor)} is an anchor or an alias: write the value out")
         if getattr(event, "tag", None) is not None:
-            raise NotOurYaml(line, f"the tag {shown(event.tag)} is not allowed: write the plain value")
+            raise NotOurYaml(line, f"{shown(event.tag)} is a tag: write the plain value")
         if self._depth == _MAX_DEPTH:
             raise NotOurYaml(line, f"is nested more than {_MAX_DEPTH} levels deep")
         if self._values == _MAX_VALUES:

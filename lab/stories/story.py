@@ -45,6 +45,7 @@ from countermand.kernel.money import Money
 from countermand.kernel.policy import Policy
 from countermand.kernel.terms import Clock, Terms
 from lab.facts import Fact
+from lab.feedback import record_of
 from lab.market import Market, Refusal
 
 DAY_A_SECOND: Final = 86_400.0
@@ -149,7 +150,9 @@ class Stage:
 
     async def press_cancel(self, reason: CancelReason = CancelReason.NO_LONGER_NEEDED) -> Fact:
         """The dialog opens."""
-        return _done(await self._do(OpenCancelDialog(actor=self.buyer, reason=reason)), "CancelDialogOpened")
+        record = await record_of(self.market, self.seller.id)
+        command = OpenCancelDialog(actor=self.buyer, reason=reason, seller_record=record)
+        return _done(await self._do(command), "CancelDialogOpened")
 
     async def confirm(self, dialog: Fact) -> Fact:
         """The request goes out."""

@@ -14,7 +14,7 @@ from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.main import run
 from countermand.runtime.settings import ConfigurationError, explain, load_settings
 from services.notify.decider import NOTIFY, LetterEvent, Letters, SendEmail
-from services.notify.mail import MailRefused, compose
+from services.notify.mail import MailRefused, compose, read_sender
 from services.notify.reactions import REACTIONS, is_promised
 from services.notify.smtp import SmtpSender
 
@@ -79,10 +79,11 @@ def _compose() -> Card[SendEmail, Letters, LetterEvent]:
     try:
         mail = MailSettings()
         sender = SmtpSender(mail.smtp_url, mail.smtp_connections)
+        read_sender(mail.mail_from)
     except ValidationError as error:
         raise ConfigurationError(explain(error)) from error
     except ValueError as error:
-        msg = f"SMTP_URL: {error}"
+        msg = f"SMTP_URL or MAIL_FROM: {error}"
         raise ConfigurationError(msg) from error
     postman = Postman(sender, mail.mail_from, Failpoint(load_settings().countermand_crash_at))
-    return replace(CARD, effect=postman.deliver)
+    return replace(CARD, effect=postman.deliver, close=sender.close)
