@@ -85,10 +85,10 @@ def _complaint(detail: ErrorDetails, schema: Schema, found: Found) -> str:
             return f"{named(place)} is missing"
         case "value_error":
             return f"{named(place)}: {detail['msg'].removeprefix('Value error, ')[:_COMPLAINT_CHARACTERS]}"
-        case _:
+        case kind:
             wanted = expected(schema, part_at(schema, place)) if place else "a mapping of keys to values"
-            if not wanted:
-                return f"{named(place)}: {detail['msg']}, found {found.text}"
+            if not wanted or kind.endswith(("_short", "_long")):
+                return f"{named(place)}: {detail['msg']}; found {found.text}"
             hint = _did_you_mean(detail["input"], choices_at(schema, place))
             return f"{named(place)} should be {wanted}; found {found.text}{hint}"
 

@@ -10,7 +10,6 @@ _TYPES = {
     "number": "a number",
     "boolean": "true or false",
     "string": "a text",
-    "null": "nothing",
 }
 
 
@@ -31,11 +30,14 @@ def expected(schema: Schema, part: Schema) -> str:
         case {"const": only}:
             return str(only)
         case {"type": "array", "items": items}:
-            return f"a list, each {expected(schema, items)}"
+            each = expected(schema, items)
+            return f"a list, each {each}" if each else "a list"
         case {"type": "object", "properties": properties}:
-            return f"a mapping with {' and '.join(properties)}"
+            return f"a mapping with the keys {', '.join(properties)}"
         case {"type": "string", "format": "date"}:
             return "a date such as 2026-12-25"
+        case {"type": "string", "pattern": pattern}:
+            return f"a text like {pattern}"
         case {"type": str(kind), **limits} if kind in _TYPES:
             return _TYPES[kind] + _bounds(limits)
         case _:

@@ -11,6 +11,8 @@ from countermand.runtime.settings import ConfigurationError
 
 
 class Flow(BaseModel):
+    """A part with every kind of limit."""
+
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern="^[a-z]+$")
@@ -22,8 +24,11 @@ class Flow(BaseModel):
 
 
 class Mix(BaseModel):
+    """A document."""
+
     version: Literal["1"] = "1"
-    flows: tuple[Flow, ...] = ()
+    flows: tuple[Flow, ...] = Field(default=(), max_length=2)
+    seeds: tuple[int | str, ...] = ()
 
 
 def test_a_document_becomes_its_model(tmp_path: Path) -> None:
@@ -40,10 +45,12 @@ def test_a_document_becomes_its_model(tmp_path: Path) -> None:
         ("flows:\n  - {name: a, steps: 0}", "2: flows.1.steps should be a whole number of at least 1; found 0"),
         ("flows:\n  - {name: a, retries: 10}", "2: flows.1.retries should be a whole number of at most 9; found 10"),
         ("flows:\n  - {name: a, kind: paid}", "2: flows.1.kind should be unpaid; found 'paid'"),
-        ("flows:\n  - {name: A}", "2: flows.1.name: String should match pattern '^[a-z]+$', found 'A'"),
-        ("flows:\n  - {name: a, paid: perhaps}", "2: flows.1.paid: Input should be a valid boolean, found 'perhaps'"),
+        ("flows:\n  - {name: A}", "2: flows.1.name should be a text like ^[a-z]+$; found 'A'"),
+        ("flows: []\nseeds: 7", "2: seeds should be a list; found 7"),
+        ("flows: [{name: a}, {name: b}, {name: c}]", "1: flows: Tuple should have at most 2 items after validation, not 3; found a list"),
+        ("flows:\n  - {name: a, paid: perhaps}", "2: flows.1.paid: Input should be a valid boolean; found 'perhaps'"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_told_with_its_line_what_was_expected_and_what_was_found(
     tmp_path: Path, text: str, said: str
 ) -> None:

@@ -90,7 +90,7 @@ def test_an_unknown_or_missing_key_is_named_with_its_line_and_a_suggestion(
         ("dialog_lapses_after_min: .inf", "1: dialog_lapses_after_min should be a number from 0.01 to 1440; found '.inf'"),
         ("dialog_lapses_after_min: 1e999", "1: dialog_lapses_after_min should be a number from 0.01 to 1440; found 1e999"),
         ("counter_offers: yes", "1: counter_offers should be true or false; found 'yes'"),
-        ("calendar: UTC", "1: calendar should be a mapping with timezone and holidays; found 'UTC'"),
+        ("calendar: UTC", "1: calendar should be a mapping with the keys timezone, holidays; found 'UTC'"),
         ("calendar: {timezone: [UTC]}", "1: calendar.timezone should be a text; found a list"),
         ("calendar:\n  timezone: Mars", "2: calendar.timezone: 'Mars' is no time zone of the IANA database"),
         ("calendar:\n  holidays:\n    - 2026-02-30", "3: item 1 of calendar.holidays should be a date such as 2026-12-25; found '2026-02-30'"),
