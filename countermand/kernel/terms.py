@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from countermand.kernel.policy import Policy
 
@@ -16,6 +16,15 @@ DAY_A_MINUTE: Final = 1440.0
 """The rate at which one simulated day takes a real minute, so that a person can act as buyer and as seller."""
 
 _PARTS: Final = 5
+
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(3000, 1, 1, tzinfo=UTC)
+"""Within these a clock begins. At the slowest rate its deadlines of a year are a thousand real years later."""
+
+_END: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Here simulated time stands still, so that the deadlines that follow are still dates."""
+
+_Moment = Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST)]
 
 
 class Clock(BaseModel):
@@ -29,13 +38,16 @@ class Clock(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    epoch: datetime
-    started_at: datetime
-    rate: float = Field(gt=0, le=10_000_000)
+    epoch: _Moment
+    started_at: _Moment
+    rate: float = Field(ge=0.001, le=10_000_000)
 
     def simulated(self, real: datetime) -> datetime:
         """The simulated moment of a real one; never before the epoch."""
-        return self.epoch + max(timedelta(), (real - self.started_at) * self.rate)
+        passed = max(timedelta(), real - self.started_at)
+        if passed.total_seconds() * self.rate >= (_END - self.epoch).total_seconds():
+            return _END
+        return self.epoch + passed * self.rate
 
     def real(self, simulated: datetime) -> datetime:
         """The real moment of a simulated one, rounded up to the next microsecond."""

@@ -88,7 +88,7 @@ class DirectReader:
             return  # Too late: the reader has given up and asks again.
         headers = msg.headers or {}
         status = headers.get("Status")
-        if status is None:
+        if "Nats-Sequence" in headers:  # A stored message may have a header `Status` of its own.
             pending.messages.append(_stored(headers, msg.data))
         elif status in _END_OF_BATCH:
             pending.done.set_result(None)

@@ -3,6 +3,7 @@
 Source: CloudEvents NATS protocol binding 1.0.2, binary content mode.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,10 @@ from countermand.runtime.settings import explain
 MAX_ID_LENGTH: Final = 800
 """Ids grow along a chain of causes by a command's name each; a longer one is not ours. Fits a header line many times."""
 
+MAX_COMMAND_ID_LENGTH: Final = 200
+"""A chain begins with a command: what follows from this one stays below `MAX_ID_LENGTH`."""
+
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ACK_V1_TOKENS: Final = 9
 
 
@@ -65,21 +70,23 @@ def open_envelope(raw: Msg, bare_subject: str) -> Envelope:
         address = read(bare_subject)
     except ValueError as error:
         raise Poison(str(error)) from error
+    id_length_max = MAX_COMMAND_ID_LENGTH if address.kind == "cmd" else MAX_ID_LENGTH
     message_id = headers.get("ce-id") or headers.get("Nats-Msg-Id") or f"{place.stream}-{place.sequence}"
-    if len(message_id) > MAX_ID_LENGTH:
-        msg = f"the id is longer than {MAX_ID_LENGTH} characters"
-        raise Poison(msg)
+    _check_id(message_id, "id", id_length_max)
+    correlation_id = headers.get("ce-correlationid") or message_id
+    _check_id(correlation_id, "correlation id", id_length_max)
+    traceparent = headers.get("traceparent", "")
     return Envelope(
         id=message_id,
         address=address,
         stored_at=place.stored_at,
         body=None if address.kind == "due" else read_body(address, raw.data),
         terms=headers.get("ce-terms"),
-        correlation_id=headers.get("ce-correlationid") or message_id,
+        correlation_id=correlation_id,
         causation_id=headers.get("ce-causationid"),
         simulated_at=_time(headers.get("ce-simtime")),
         deadline_id=headers.get("ce-causationid") if address.kind == "due" else None,
-        traceparent=headers.get("traceparent"),
+        traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
         raw=raw,
     )
 
@@ -140,6 +147,16 @@ class Delivery:
         )
         stored_at = datetime.fromtimestamp(int(nanoseconds) / 1e9, UTC)
         return Delivery(stream, consumer, int(deliveries), int(sequence), stored_at)
+
+
+def _check_id(text: str, what: str, length_max: int) -> None:
+    """Refuse an id that would not come back from a header as it went in."""
+    if len(text) > length_max:
+        msg = f"the {what} is longer than {length_max} characters"
+        raise Poison(msg)
+    if not text.isprintable():
+        msg = f"the {what} has characters that cannot be printed"
+        raise Poison(msg)
 
 
 def _time(text: str | None) -> datetime | None:

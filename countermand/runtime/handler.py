@@ -86,9 +86,9 @@ class Handler:
                 break
             except Exception as error:  # noqa: BLE001  # The bound of every failure: paused, retried or dead-lettered.
                 tries += 1
-                if not is_outage(error):
-                    failures += 1
-                    self.journal.forget(_order_of(self._names.bare(raw.subject)))
+                failures += not is_outage(error)
+                # An append whose ack was lost may stand: the history tells, before anything is done again.
+                self.journal.forget(_order_of(self._names.bare(raw.subject)))
                 _log.warning("message.retried", subject=raw.subject, tries=tries, error=repr(error))
                 if failures >= MAX_FAILURES:
                     handled = await self._give_up(raw, f"failed {failures} times: {error!r}")
@@ -208,7 +208,7 @@ class Handler:
 
         A command's header is not believed: anybody may send one.
         """
-        if aggregate.terms is not None:
+        if aggregate.revision:
             return aggregate.terms
         if envelope.address.kind != "cmd" and envelope.terms:
             return await self._policies.terms(terms_ref(envelope.terms))
@@ -270,7 +270,7 @@ class Handler:
                 "detail": refused.detail,
             }
         ).encode()
-        headers = {"Nats-Msg-Id": f"refused:{envelope.id}", "ce-causationid": envelope.id}
+        headers = {"Nats-Msg-Id": f"refused:{subject}", "ce-causationid": envelope.id}
         await self._js.publish(self._names.subject(subject), body, headers=headers)
         return Handled("refused", refused.reason)
 
@@ -305,9 +305,8 @@ class Handler:
             try:
                 await bury(self._js, self._names, self._card.name, raw, place, reason)
                 await raw.ack()
-            except Exception as error:
-                if not is_outage(error):
-                    raise
+            except Exception as error:  # noqa: BLE001  # Acked without its copy, the message would be lost.
+                _log.warning("message.not_buried", subject=raw.subject, outage=is_outage(error), error=repr(error))
                 await asyncio.sleep(_RETRY_S[-1])
             else:
                 _log.error("message.dead", subject=raw.subject, reason=reason)

@@ -55,6 +55,7 @@ class Aggregate(Generic[S]):
     """What a service knows of one order.
 
     Attributes:
+        terms: those of the last message tried until there is an event, whose terms they are then.
         state: folded out of the history; nothing while the terms are unknown.
         revision: how many events it has; sequence: the last one's place in the stream.
         ids: event id → revision.
@@ -137,8 +138,8 @@ class Journal(Generic[C, S, E]):
                 return
 
     def settle_terms(self, aggregate: Aggregate[S], terms: Terms) -> None:
-        """Start an aggregate that has no history under the terms of its order."""
-        if aggregate.terms is None:
+        """Start an aggregate that has no history under these terms; its first event settles them for good."""
+        if aggregate.revision == 0:
             aggregate.terms = terms
             aggregate.state = self._decider.initial(aggregate.order_id, terms)
             aggregate.wanted = [self._decider.deadlines(aggregate.state)]
@@ -197,7 +198,7 @@ class Journal(Generic[C, S, E]):
             return True
         if revision > aggregate.revision + 1:
             return False
-        if aggregate.terms is None:
+        if aggregate.revision == 0:
             self.settle_terms(aggregate, await self._policies.terms(terms_ref(stored.headers["ce-terms"])))
         event: Any = EVENTS[address.name].model_validate_json(stored.data)
         at = datetime.fromisoformat(stored.headers["ce-simtime"])

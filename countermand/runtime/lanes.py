@@ -14,8 +14,8 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-_HEARTBEAT_S: Final = 1.5
-"""Well below the shortest ack_wait of 5 s, so that two lost heartbeats do no harm."""
+_HEARTBEATS: Final = 4
+"""To an ack_wait: a message's first comes after two of them at the latest, and one may be lost."""
 
 _log = structlog.get_logger()
 
@@ -36,11 +36,10 @@ class Lanes:
         return len(self._waiting)
 
     async def put(self, order_id: str, msg: Msg) -> None:
-        """Take a message; give it back at once when stopping."""
-        if self._stopping:
-            await msg.nak()
-            return
+        """Take a message; after `finish` only to give it back."""
         self._waiting[id(msg)] = msg
+        if self._stopping:
+            return
         lane = self._lanes.get(order_id)
         if lane is not None:
             lane.append(msg)
@@ -50,18 +49,26 @@ class Lanes:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def keep_alive(self) -> None:
+    async def keep_alive(self, ack_wait_s: float) -> None:
         """Tell the broker, for as long as this runs, that messages waiting in lanes are in hand."""
         while True:
             seen = set(self._waiting)
-            await asyncio.sleep(_HEARTBEAT_S)
-            for key in seen & set(self._waiting):
+            await asyncio.sleep(ack_wait_s / _HEARTBEATS)
+            for msg in [msg for key, msg in self._waiting.items() if key in seen]:
                 with contextlib.suppress(NatsError):  # Away: it redelivers, and redelivery is harmless.
-                    await self._waiting[key].in_progress()
+                    await msg.in_progress()
+
+    def finish(self) -> None:
+        """Begin with no other message."""
+        self._stopping = True
 
     async def stop(self, grace_s: float) -> None:
-        """Finish what is at work, give back what waits, in order. What does not finish in `grace_s` is cancelled."""
-        self._stopping = True
+        """Finish what is at work, then give back what waits, in the order in which it came.
+
+        Call it when nothing comes any more: what is given back before would come straight back, out of its order. What
+        is not finished in `grace_s` is cancelled.
+        """
+        self.finish()
         if self._tasks:
             _, late = await asyncio.wait(set(self._tasks), timeout=grace_s)
             for task in late:
@@ -69,7 +76,8 @@ class Lanes:
             if late:
                 await asyncio.wait(late)
         for msg in list(self._waiting.values()):
-            await msg.nak()
+            with contextlib.suppress(NatsError):  # Away: it redelivers by itself.
+                await msg.nak()
         if self._waiting:
             _log.warning("lanes.unfinished", messages=len(self._waiting))
             self._waiting.clear()
@@ -77,13 +85,8 @@ class Lanes:
     async def _work(self, order_id: str) -> None:
         lane = self._lanes[order_id]
         try:
-            while lane:
-                msg = lane[0]
-                if self._stopping:
-                    await msg.nak()
-                else:
-                    await self._handle(msg)
-                self._waiting.pop(id(msg), None)
-                lane.popleft()
+            while lane and not self._stopping:
+                await self._handle(lane[0])
+                del self._waiting[id(lane.popleft())]
         finally:
             del self._lanes[order_id]

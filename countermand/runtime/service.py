@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import structlog
 from faststream import AckPolicy, FastStream
-from faststream.nats import JStream, NatsBroker
+from faststream.nats import NatsBroker, NatsMessage
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig
+from nats.errors import ConnectionReconnectingError, FlushTimeoutError
+from nats.errors import Error as NatsError
 
 from countermand.contracts.subjects import read
 from countermand.runtime import log
@@ -63,17 +65,43 @@ class Service:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; then finish what is at work and give the rest back."""
         log.configure(self._card.name, self._settings.log_level, self._settings.log_format)
-        await FastStream(self._broker, lifespan=self._lifespan, logger=None).run(sleep_time=0.05, run_extra_options={})
+        if await self._finds_the_broker():
+            with contextlib.suppress(ConnectionReconnectingError, FlushTimeoutError):  # Away: nobody to take leave of.
+                await self._app().run(sleep_time=_SIGNAL_POLL_S)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Run while the block does, beside whatever else this process does; end as `run` does."""
+        async with self._lifespan(), self._app():
+            yield
+
+    def _app(self) -> FastStream:
+        return FastStream(self._broker, lifespan=self._lifespan, on_shutdown=[self._drain], logger=None)
+
+    async def _finds_the_broker(self) -> bool:
+        """Wait until it answers; false if told to stop before. FastStream looks at signals only afterwards."""
+        told_to_stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+        connecting = asyncio.create_task(self._broker.connect())
+        stopping = asyncio.create_task(told_to_stop.wait())
+        await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if connecting.done():
+            await connecting
+            return True
+        connecting.cancel()
+        return False
 
     def _subscribe(self, subscription: Subscription) -> None:
         consumer = self._names.consumer(self._card.name, subscription.stream)
 
         @self._broker.subscriber(
-            self._names.subject(subscription.subjects[0]),
+            # Not by JetStream's name for it: nats-py obeys any stored message whose headers look like flow control.
+            self._names.delivery(self._card.name, subscription.stream),
             queue=consumer,
-            stream=JStream(self._names.stream(subscription.stream), declare=False),
-            config=ConsumerConfig(),  # Not None, as nats-py wants it for a durable that exists.
             ack_policy=AckPolicy.MANUAL,
+            parser=_as_it_came,
             decoder=_as_it_is,
             no_reply=True,
         )
@@ -88,7 +116,7 @@ class Service:
         await reader.start()
         await check_timers(nc.jetstream(), self._names)
         self._handler = Handler(self._card, nc, reader, self._names, Failpoint(self._settings.countermand_crash_at))
-        beside = [asyncio.create_task(self._lanes.keep_alive())]
+        beside = [asyncio.create_task(self._lanes.keep_alive(self._settings.ack_wait_s))]
         if self._card.timers:
             policies = Policies(nc.jetstream(), self._names)
             journal: Journal[Any, Any, Any] = Journal(
@@ -112,14 +140,20 @@ class Service:
         await self._handler.settle(raw)
 
     async def _drain(self) -> None:
-        """Give back what waits, finish what is at work, and end the subscriptions before the connection."""
-        stopping = asyncio.create_task(self._lanes.stop(self._settings.stop_grace_s))
+        """End the subscriptions, finish what is at work and give back what waits, before the connection ends."""
+        self._lanes.finish()
         for subscriber in self._broker.subscribers:
             subscription = getattr(subscriber, "subscription", None)
             if subscription is not None:
-                await subscription.drain()
+                with contextlib.suppress(NatsError):  # Away: nothing comes any more either.
+                    await subscription.drain()
                 subscriber.subscription = None  # pyright: ignore[reportAttributeAccessIssue]  # FastStream must not end it twice.
-        await stopping
+        await self._lanes.stop(self._settings.stop_grace_s)
+
+
+async def _as_it_came(raw: Msg) -> NatsMessage:
+    """FastStream's own parser marks what it did not get from JetStream as acked."""
+    return NatsMessage(raw_message=raw, body=raw.data)
 
 
 async def _as_it_is(message: Any) -> bytes:

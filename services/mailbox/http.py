@@ -7,14 +7,14 @@ from itertools import islice
 from json import dumps
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from countermand.kernel.ids import is_order_id
+from countermand.kernel.ids import ORDER_ID
 from countermand.kernel.policy import PromisedEmail
 from services.mailbox.smtp import Fault, SmtpServer
 from services.mailbox.store import Store, Summary
@@ -32,14 +32,7 @@ _IDS_A_CHUNK: Final = 1_000
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def _an_order_id(text: str) -> str:
-    if not is_order_id(text):
-        msg = "an order id has 20 to 32 digits and lower-case letters"
-        raise ValueError(msg)
-    return text
-
-
-_OrderId = Annotated[str, AfterValidator(_an_order_id)]
+_OrderId = Annotated[str, Field(pattern=ORDER_ID.pattern)]
 
 
 class _Query(BaseModel):

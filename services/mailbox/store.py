@@ -173,7 +173,7 @@ def read(content: bytes) -> Body:
 
 def _part(message: EmailMessage, subtype: str) -> str | None:
     part = message.get_body((subtype,))
-    return None if part is None else _utf8(part.get_content())
+    return None if part is None else _utf8(part.get_content()).replace("\r\n", "\n")
 
 
 def _field(value: Any) -> str:

@@ -6,12 +6,13 @@ mail and, on older patch releases, refolds a name into further recipients: every
 or encoded words, and neither can hold a line break, a quote or a comma of somebody's name.
 """
 
+import contextlib
 import re
 from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -44,12 +45,14 @@ _PLAIN: Final = re.compile(r"(?!.*=\?)[\x20-\x7e]*")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9' -]+")
 _ATOM: Final = r'[^\s"(),:;<>@\[\]\\.]+'
 _LOCAL_PART: Final = re.compile(rf'{_ATOM}(\.{_ATOM})*|"(?:[^"\\]|\\.)*"')
+_SENDER: Final = re.compile(r"(?P<name>[^<>]*?) *<(?P<address>[^@<>]+@[^@<>]+)>|(?P<bare>[^@\s<>]+@[^@\s<>]+)")
 _DOMAIN: Final = re.compile(r"[\w-]+(\.[\w-]+)*|\[[\w.:]+\]", re.ASCII)
 
 _FRAME: Final = """\
 {headers}\
 MIME-Version: 1.0\r
-Content-Type: multipart/alternative; boundary="{boundary}"\r
+Content-Type: multipart/alternative;\r
+ boundary="{boundary}"\r
 \r
 --{boundary}\r
 Content-Type: text/plain; charset="utf-8"\r
@@ -154,12 +157,12 @@ def read_sender(sender: str) -> tuple[str, str]:
     Raises:
         ValueError: it is neither.
     """
-    name, address = parseaddr(sender)
-    try:
-        return name, _addr_spec(address)
-    except MailRefused as error:
-        msg = f"{sender!r} is no sender: expected an address, or Name <address>"
-        raise ValueError(msg) from error
+    found = _SENDER.fullmatch(sender)
+    if found is not None and not _UNPRINTABLE.search(sender):
+        with contextlib.suppress(MailRefused):
+            return (found["name"] or "").strip('"'), _addr_spec(found["address"] or found["bare"])
+    msg = f"{sender!r} is no sender: expected an address, or Name <address>"
+    raise ValueError(msg)
 
 
 def _brief(fact: Event) -> Brief:

@@ -1,0 +1,29 @@
+# Lists the recipes.
+default:
+    @just --list
+
+# Installs everything that uv.lock names into .venv.
+setup:
+    uv sync
+
+# Starts everything and plays all stories.
+demo *arguments:
+    uv run countermand demo {{ arguments }}
+
+# Runs the tests, as in `just test tests/unit -k silence`.
+test *arguments:
+    uv run pytest {{ arguments }}
+
+# Style, types, and who may import whom.
+lint:
+    uv run ruff check
+    uv run ruff format --check
+    uv run pyright
+    uv run lint-imports
+
+# Writes the schemas and the AsyncAPI document.
+docs:
+    uv run python -m countermand.contracts.schemas docs/contracts
+
+# Everything that must hold before a change is done.
+check: lint test

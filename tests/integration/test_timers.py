@@ -1,0 +1,236 @@
+"""Timers on a real broker: none is lost, none fires for what has ended, and none decides before its time.
+
+Orders here run at the fastest clock: the 72 hours in which a seller must answer take two seconds.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import pytest
+
+from countermand.contracts.base import Owner
+from countermand.contracts.order import AskSellerToCancel, CancelReason, PaymentMethod, WithdrawCancel
+from countermand.contracts.subjects import due_subject
+from countermand.kernel.policy import OnSilence, Policy
+from countermand.kernel.terms import Terms
+from countermand.runtime.embedded import NatsServer
+from countermand.runtime.streams import TIMERS
+from lab.facts import Fact
+from services.order.app import CARD as ORDER
+from services.seller.app import CARD as SELLER
+from tests.integration.conftest import FASTEST, WITHIN_S, Shop, opened, some_order_id, terms_now
+from tests.support.orders import BUYER, SELLER as SHOPKEEPER, place
+from tests.support.orders import shop as shopkeeper
+
+ASK = AskSellerToCancel(actor=BUYER, reason=CancelReason.BETTER_OFFER)
+SECONDS_TO_ANSWER = 2.0
+LATE_S = 1.5
+"""Later than this is late, on a busy machine too."""
+
+
+def withdraw(request: Fact) -> WithdrawCancel:
+    return WithdrawCancel(actor=BUYER, request_id=request.id)
+
+
+async def test_a_deadline_is_kept_to_the_second(shop: Shop) -> None:
+    async with shop.serving(ORDER):
+        order_id = await shop.place(under=terms_now(rate=FASTEST))
+        request = await shop.do(order_id, ASK)
+        await assert_cancelled_in_time(shop, request)
+        await shop.settled()
+        assert await shop.armed() == []
+
+
+async def test_timers_survive_a_restart_of_the_broker(server: NatsServer, shop: Shop) -> None:
+    async with shop.serving(ORDER):
+        order_id = await shop.place(under=terms_now(rate=FASTEST / 1.5))
+        request = await shop.do(order_id, ASK)
+        await shop.settled()
+        await server.restart()
+        await shop.reconnect()
+        before = await shop.armed()
+        await asyncio.wait_for(has_cancelled(shop, order_id), WITHIN_S)
+        await shop.settled()
+    assert before == [f"timer.order.{order_id}.AnswerDue.2", f"timer.order.{order_id}.PaymentDue.1"]
+    assert await shop.events(order_id) == ["OrderPlaced", "CancelRequested", "OrderCancelled", "OrderClosed"]
+    cancelled = next(fact for fact in await shop.facts(order_id) if fact.name == "OrderCancelled")
+    assert cancelled.at - request.at >= timedelta(seconds=1.5 * SECONDS_TO_ANSWER)
+
+
+async def test_a_deadline_that_passes_while_the_broker_is_away_is_kept_when_it_is_back(
+    server: NatsServer, shop: Shop
+) -> None:
+    async with shop.serving(ORDER):
+        order_id = await shop.place(under=terms_now(rate=FASTEST))
+        await shop.do(order_id, ASK)
+        await shop.settled()
+        await server.stop()
+        await asyncio.sleep(SECONDS_TO_ANSWER)
+        await server.start()
+        await shop.reconnect()
+        await asyncio.wait_for(has_cancelled(shop, order_id), WITHIN_S)
+
+
+async def test_purging_the_timers_loses_no_deadline(server: NatsServer) -> None:
+    async with opened(server, reconcile_every_s=0.2) as shop, shop.serving(ORDER, SELLER):
+        order_id = await shop.place(under=terms_now(rate=FASTEST))
+        eager = await shop.place(under=terms_now(rate=FASTEST), profile="eager")
+        request = await shop.do(order_id, ASK)
+        await shop.settled()
+        before = await shop.armed()
+        assert [timer.split(".")[3] for timer in before if eager in timer] == ["PaymentDue", "HandOverDue"]
+
+        await shop.market.js.purge_stream(TIMERS)
+
+        await assert_cancelled_in_time(shop, request)
+        await shop.until(eager, "ShipmentNoted")
+
+
+async def test_a_deadline_that_is_no_longer_wanted_is_cancelled(shop: Shop) -> None:
+    async with shop.serving(ORDER):
+        order_id = await shop.place()
+        for _ in range(3):
+            request = await shop.do(order_id, ASK)
+            await shop.do(order_id, withdraw(request))
+        await shop.settled()
+        assert await shop.armed() == [f"timer.order.{order_id}.PaymentDue.1"]
+        assert len(await shop.stored(TIMERS)) <= 2, "cancellations do not pile up"
+
+
+async def test_nothing_is_armed_for_an_order_that_has_closed(shop: Shop) -> None:
+    async with shop.serving(ORDER, SELLER):
+        order_id = await shop.place(profile="prompt", paid=True)
+        await shop.do(order_id, ASK)
+        await shop.until(order_id, "OrderClosed")
+        await shop.settled()
+        assert await shop.armed() == []
+
+
+async def test_an_orphan_is_cancelled_by_the_reconciler(server: NatsServer) -> None:
+    async with opened(server, reconcile_every_s=0.2) as shop, shop.serving(ORDER, SELLER):
+        order_id = await shop.place(profile="prompt")
+        await shop.do(order_id, ASK)
+        await shop.until(order_id, "OrderClosed")
+        running = await shop.place()
+        await shop.settled()
+        wanted = f"timer.order.{running}.PaymentDue.1"
+        assert await shop.armed() == [wanted]
+
+        orphan = f"timer.order.{order_id}.AnswerDue.2"
+        await arm_by_hand(shop, orphan)
+        assert await shop.armed() == sorted([orphan, wanted])
+        await asyncio.wait_for(is_armed(shop, [wanted]), WITHIN_S)
+    assert await shop.stored("ORDER") == await shop.stored("ORDER")
+
+
+async def test_an_arming_event_delivered_again_after_its_deadlines_end_arms_nothing(shop: Shop) -> None:
+    order_id = some_order_id()
+    async with shop.replica() as order:
+        await order.does(order_id, place(under=terms_now()))
+        await order.does(order_id, ASK, "ask")
+        _, requested = await shop.stored("ORDER")
+        await order.hears("ORDER", requested.sequence)
+        assert await shop.armed() == [f"timer.order.{order_id}.AnswerDue.2"]
+        await order.does(order_id, WithdrawCancel(actor=BUYER, request_id=requested.headers["ce-id"]))
+        _, _, withdrawn = await shop.stored("ORDER")
+        await order.hears("ORDER", withdrawn.sequence)
+        assert await shop.armed() == []
+
+        await order.hears("ORDER", requested.sequence)
+        assert await shop.armed() == []
+    async with shop.replica() as restarted:
+        await restarted.hears("ORDER", requested.sequence)
+        assert await shop.armed() == []
+
+
+async def test_a_replica_that_is_behind_arms_nothing_for_what_has_ended(shop: Shop) -> None:
+    order_id = some_order_id()
+    async with shop.replica() as one, shop.replica() as behind:
+        await one.does(order_id, place(under=terms_now()))
+        await behind.does(order_id, ASK, "ask")
+        _, requested = await shop.stored("ORDER")
+        await one.does(order_id, WithdrawCancel(actor=BUYER, request_id=requested.headers["ce-id"]))
+        await behind.hears("ORDER", requested.sequence)
+        assert await shop.armed() == []
+
+
+async def test_an_early_hint_is_armed_again_and_decides_nothing_before_its_time(shop: Shop) -> None:
+    async with shop.serving(ORDER):
+        order_id = await shop.place(under=terms_now(rate=FASTEST))
+        request = await shop.do(order_id, ASK)
+        await shop.settled()
+        timer = f"timer.order.{order_id}.AnswerDue.2"
+        await fire_by_hand(shop, timer)
+        await shop.settled()
+        assert timer in await shop.armed()
+        assert await shop.events(order_id) == ["OrderPlaced", "CancelRequested"]
+        await assert_cancelled_in_time(shop, request)
+
+
+async def test_an_early_hint_at_a_replica_that_is_behind_is_armed_again_too(shop: Shop) -> None:
+    """The one with the newest history may be dead; only the hint is left of the timer."""
+    order_id = some_order_id()
+    async with shop.replica() as other:
+        async with shop.serving(ORDER):
+            await shop.place(order_id=order_id)
+        await other.does(order_id, ASK)
+        _, requested = await shop.stored("ORDER")
+        await other.hears("ORDER", requested.sequence)
+    assert await shop.armed() == []
+
+
+async def test_a_forged_early_hint_of_a_service_without_that_deadline_is_dropped(shop: Shop) -> None:
+    async with shop.serving(ORDER):
+        order_id = await shop.place()
+        await shop.settled()
+        armed = await shop.armed()
+        await arm_by_hand(shop, f"timer.order.{order_id}.AnswerDue.2")
+        await fire_by_hand(shop, f"timer.order.{order_id}.AnswerDue.2")
+        await shop.settled()
+        assert await shop.armed() == armed
+        assert await shop.dead() == {}
+
+
+async def has_cancelled(shop: Shop, order_id: str) -> None:
+    while "OrderCancelled" not in await shop.events(order_id):
+        await asyncio.sleep(0.05)
+
+
+async def is_armed(shop: Shop, subjects: list[str]) -> None:
+    while await shop.armed() != subjects:
+        await asyncio.sleep(0.05)
+
+
+async def assert_cancelled_in_time(shop: Shop, request: Fact) -> None:
+    """Not before the deadline in simulated or real time, and not long after it."""
+    cancelled = await shop.until(request.order_id, "OrderCancelled")
+    assert (cancelled.body.ground, cancelled.body.request_id) == ("silence", request.id)
+    assert cancelled.simulated_at >= request.body.answer_by
+    took_s = (cancelled.at - request.at).total_seconds()
+    assert SECONDS_TO_ANSWER <= took_s <= SECONDS_TO_ANSWER + LATE_S
+
+
+async def fire_by_hand(shop: Shop, timer: str) -> None:
+    """The timer is gone, and its hint has come now."""
+    [armed] = [message for message in await shop.stored(TIMERS) if message.subject == timer]
+    await shop.market.js.purge_stream(TIMERS, subject=timer)
+    headers = {key: value for key, value in armed.headers.items() if key.startswith("ce-")}
+    await shop.put(due_subject(timer), armed.data, headers)
+
+
+async def arm_by_hand(shop: Shop, timer: str) -> None:
+    """A timer that nobody wants, an hour from now."""
+    name = timer.split(".")[3]
+    under = terms_now()
+    headers = {
+        "Nats-Schedule": f"@at {datetime.now().astimezone().isoformat()}",
+        "Nats-Schedule-Target": due_subject(timer),
+        "ce-id": f"nobody:{name}",
+        "ce-causationid": "nobody",
+        "ce-simtime": (under.clock.epoch + timedelta(days=1)).isoformat(),
+        "ce-terms": under.ref.header(),
+    }
+    await shop.put(timer, json.dumps({"deadline_id": "nobody"}).encode(), headers)

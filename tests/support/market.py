@@ -1,0 +1,221 @@
+"""One order's order and seller services wired together in memory, as unkind to messages as a broker is allowed to be.
+
+Events reach both services, each stream in its own order, streams interleaved at random; any message may come again, at
+any later time; time passes between deliveries, so that deadlines and answers race; timers fire when due and sometimes
+early. Nothing is lost.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Final, TypeAlias
+
+from countermand.contracts.base import Command, Event, Owner
+from countermand.kernel.decider import Deadline, Decider, Premature, Refused
+from countermand.kernel.ids import event_id
+from countermand.kernel.reactions import Reactions
+from countermand.kernel.terms import Terms
+from services.order import reactions as order_reactions
+from services.order.decider import ORDER
+from services.seller import reactions as seller_reactions
+from services.seller.decider import SELLER
+from tests.support.orders import ORDER_ID, START
+
+MAX_STEPS: Final = 5_000
+"""An order that takes more goes round in circles."""
+
+_LATENCY_S_MAX: Final = 30
+"""Where messages race, a delivery takes up to so many simulated seconds."""
+
+_AGAIN_AFTER: Final = (timedelta(), timedelta(seconds=20), timedelta(hours=1), timedelta(days=1), timedelta(days=5))
+"""How much later a message may come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message on its way to a service. A fired timer is its deadline."""
+
+    to: Owner
+    source: str
+    id: str
+    body: Event | Command | Deadline
+    again: bool = False
+
+
+@dataclass
+class Service:
+    """One service's side of the order: its journal, and the state and the deadlines after each event."""
+
+    owner: Owner
+    decider: Decider[Any, Any, Any]
+    reactions: Reactions[Any]
+    timers: Mapping[str, Callable[[str], Any]]
+    arms: tuple[type[Event], ...]
+    initial: Any
+    events: list[Any] = field(default_factory=list[Any])
+    ids: list[str] = field(default_factory=list[str])
+    wanted: list[tuple[Deadline, ...]] = field(default_factory=list[tuple[Deadline, ...]])
+    state: Any = None
+
+    def __post_init__(self) -> None:
+        self.state = self.initial
+
+    def command(self, delivery: Delivery) -> Any:
+        """What the message makes the service ask of itself."""
+        if isinstance(delivery.body, Deadline):
+            return self.timers[delivery.body.name](delivery.body.id)
+        return delivery.body if isinstance(delivery.body, Command) else self.reactions.react(delivery.body, delivery.id)
+
+    @property
+    def waits_for(self) -> tuple[Deadline, ...]:
+        """The deadlines it wants now."""
+        return self.decider.deadlines(self.state)
+
+    def append(self, event: Any, its_id: str) -> None:
+        """An event happened."""
+        self.state = self.decider.evolve(self.state, event, its_id)
+        self.events.append(event)
+        self.ids.append(its_id)
+        self.wanted.append(self.decider.deadlines(self.state))
+
+
+Ask: TypeAlias = Callable[["Market"], Command]
+
+
+class Market:
+    """The two services of one order, the messages between them, and simulated time.
+
+    `duplicates` is the share of messages that come again, `races` how often something overtakes something else; without
+    races everything happens at once and in the order in which it was sent.
+    """
+
+    def __init__(self, terms: Terms, rnd: Random, *, duplicates: float = 0.2, races: float = 0.2) -> None:
+        self.now = START
+        self.order = Service(
+            Owner.ORDER,
+            ORDER,
+            order_reactions.REACTIONS,
+            order_reactions.TIMERS,
+            order_reactions.ARMS,
+            ORDER.initial(ORDER_ID, terms),
+        )
+        self.seller = Service(
+            Owner.SELLER,
+            SELLER,
+            seller_reactions.REACTIONS,
+            seller_reactions.TIMERS,
+            seller_reactions.ARMS,
+            SELLER.initial(ORDER_ID, terms),
+        )
+        self.refusals: dict[str, Refused] = {}
+        self.log: list[str] = []
+        self._rnd = rnd
+        self._duplicates = duplicates
+        self._races = races
+        self._lanes: dict[tuple[Owner, str], deque[tuple[int, Delivery]]] = {}
+        self._agenda: list[tuple[datetime, int, Delivery | Ask]] = []
+        self._asked = 0
+        self._numbers = 0
+        self._waiting: set[tuple[Owner, str]] = set()
+
+    def plan(self, at: datetime, ask: Ask) -> None:
+        """Somebody will send the command that `ask` makes of what is known then."""
+        self._put(at, ask)
+
+    def run(self, check: Callable[["Market"], None]) -> None:
+        """Let everything happen until nothing is left to. `check` looks whenever no message is on its way."""
+        for _ in range(MAX_STEPS):
+            if not self._step(check):
+                return
+        msg = f"still busy after {MAX_STEPS} steps: {self.log[-20:]}"
+        raise AssertionError(msg)
+
+    def ids_of(self, *events: type[Event]) -> list[str]:
+        """The ids of the order's events of these types."""
+        return [i for i, event in zip(self.order.ids, self.order.events, strict=True) if isinstance(event, events)]
+
+    def _step(self, check: Callable[["Market"], None]) -> bool:
+        ready = [lane for lane, queue in self._lanes.items() if queue and lane not in self._waiting]
+        if ready and not (self._agenda and self._rnd.random() < self._races / 4):
+            lane = self._rnd.choice(ready) if self._races else min(ready, key=lambda lane: self._lanes[lane][0][0])
+            if self._deliver(self._lanes[lane][0][1]):
+                self._repeat_sometimes(self._lanes[lane].popleft()[1])
+            else:
+                self._waiting.add(lane)
+        else:
+            if not ready and not self._waiting:
+                check(self)
+            if not self._agenda:
+                assert not self._waiting, f"waits for ever: {self._waiting}"
+                return False
+            self._next_on_the_agenda()
+        return True
+
+    def _next_on_the_agenda(self) -> None:
+        due, _, item = heapq.heappop(self._agenda)
+        self.now = max(self.now, due)
+        if isinstance(item, Delivery) and item.again:
+            self._deliver(item)
+        elif isinstance(item, Delivery):
+            self._send(item)
+        else:
+            command = item(self)
+            self._asked += 1
+            self._send(Delivery(command.owner, "commands", f"c{self._asked}", command))
+
+    def _put(self, at: datetime, item: Delivery | Ask) -> None:
+        self._numbers += 1
+        heapq.heappush(self._agenda, (at, self._numbers, item))
+
+    def _send(self, delivery: Delivery) -> None:
+        self._numbers += 1
+        self._lanes.setdefault((delivery.to, delivery.source), deque()).append((self._numbers, delivery))
+
+    def _repeat_sometimes(self, delivery: Delivery) -> None:
+        # A refused command is not repeated: the sender was told, and a repetition is decided anew.
+        if delivery.id not in self.refusals and self._rnd.random() < self._duplicates:
+            self._put(self.now + self._rnd.choice(_AGAIN_AFTER), replace(delivery, again=True))
+
+    def _deliver(self, delivery: Delivery) -> bool:
+        """Handle a message; it stays in its lane if it is premature."""
+        self.now += timedelta(seconds=self._rnd.randint(0, _LATENCY_S_MAX) if self._races else 0)
+        service = self.order if delivery.to is Owner.ORDER else self.seller
+        if isinstance(delivery.body, service.arms) and delivery.source == service.owner:
+            self._follow(service, delivery)
+        command = service.command(delivery)
+        if command is None:
+            return True
+        own_id = event_id(delivery.id, type(command).__name__)
+        if own_id in service.ids:
+            return True
+        decision = service.decider.decide(command, service.state, self.now)
+        self.log.append(f"{self.now:%m-%d %H:%M} {service.owner} {delivery.id} {command} -> {decision}")
+        match decision:
+            case None:
+                pass
+            case Premature():
+                return False
+            case Refused():
+                assert isinstance(delivery.body, Command), f"{command} was refused, but no user sent it"
+                self.refusals[delivery.id] = decision
+            case event:
+                service.append(event, own_id)
+                self._waiting.clear()
+                for to in (Owner.ORDER, Owner.SELLER):
+                    self._send(Delivery(to, service.owner, own_id, event))
+        return True
+
+    def _follow(self, service: Service, delivery: Delivery) -> None:
+        """Arm what the event made wanted and is wanted still, as the runtime does."""
+        revision = service.ids.index(delivery.id)
+        before = service.wanted[revision - 1] if revision else ()
+        for deadline in service.wanted[revision]:
+            if deadline in before or deadline not in service.wanted[-1]:
+                continue
+            reminder = Delivery(service.owner, "timers", f"{deadline.id}:{deadline.name}", deadline)
+            self._put(deadline.due, reminder)
+            if self._rnd.random() < self._races:
+                self._put(self.now + (deadline.due - self.now) * self._rnd.random(), reminder)

@@ -1,0 +1,255 @@
+"""Each decider alone, asked anything in any order; and what holds of every state of every history."""
+
+from datetime import timedelta
+from random import Random
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from countermand.contracts.base import Owner
+from countermand.contracts.order import (
+    AcknowledgePayment,
+    AskSellerToCancel,
+    CancelExpired,
+    CancelReason,
+    CancelRefused,
+    CancelRejectedNotBuyer,
+    CancelRequested,
+    CancelSuperseded,
+    CancelWithdrawn,
+    ConfirmCancel,
+    OpenCancelDialog,
+    OrderCancelled,
+    OrderClosed,
+    OrderDelivered,
+    PaymentAcknowledged,
+    RefundIssued,
+    RefundReceived,
+    RefusalGround,
+    ShipmentSuperseded,
+    WithdrawCancel,
+)
+from countermand.contracts.order import CancelPath as Path
+from countermand.contracts.seller import (
+    AcceptCancel,
+    MessageSeller,
+    ParcelReleased,
+    ParcelScanned,
+    ParcelStopped,
+    RefuseCancel,
+    SellerAccepted,
+    SellerMessaged,
+    ShipOrder,
+    Shipped,
+)
+from countermand.kernel.decider import Deadline, Premature, Refused
+from services.order import commands as order_commands
+from services.order.state import Active, Cancelled, CancelPending, Closed, DialogOpen, Order, Unplaced
+from services.seller import commands as seller_commands
+from services.seller.profiles import PROFILES
+from services.seller.state import Arrived, AtRest, Gone, Held, Planned, Seller, Stopped
+from tests.support.market import Market, Service
+from tests.support.orders import BUYER, PLATFORM, PRICE, SELLER, START, STRANGER, TERMS, TRACKING, placed, planned, shop
+from tests.support.people import SOON, play
+
+STARTS_A_DEADLINE: Final = {
+    Owner.ORDER: {"OrderPlaced", "PaymentAcknowledged", "CancelRequested", "OrderDelivered", "RefundIssued"},
+    Owner.SELLER: {"RequestHeard", "SellerRefused", "ParcelPlanned", "ParcelReleased", "Shipped", "ParcelScanned"},
+}
+ENDS_A_DEADLINE: Final = {
+    Owner.ORDER: {
+        "PaymentAcknowledged",
+        "CancelRefused",
+        "CancelExpired",
+        "CancelSuperseded",
+        "CancelWithdrawn",
+        "OrderCancelled",
+        "ShipmentNoted",
+        "RefundReceived",
+        "OrderClosed",
+    },
+    Owner.SELLER: {
+        "SellerAccepted",
+        "SellerRefused",
+        "SellerMessaged",
+        "ParcelReleased",
+        "ParcelStopped",
+        "Shipped",
+        "ParcelScanned",
+    },
+}
+MAY_FOLLOW_THE_END: Final = {
+    PaymentAcknowledged,  # X3: it is refunded.
+    RefundIssued,
+    RefundReceived,
+    ShipmentSuperseded,  # R12
+    OrderDelivered,
+    CancelRejectedNotBuyer,  # R2
+}
+
+_IDS: Final = st.sampled_from([f"e{n}" for n in range(1, 13)])
+_BUYERS: Final = st.sampled_from([BUYER, BUYER, BUYER, STRANGER])
+_SELLERS: Final = st.just(SELLER)
+_REASONS: Final = st.sampled_from(CancelReason)
+_GROUNDS: Final = st.sampled_from(RefusalGround)
+_TEXT: Final = st.just("Please cancel it.")
+_WHEN: Final = st.sampled_from([START + timedelta(days=days) for days in range(10)])
+_SHOPS: Final = st.sampled_from(sorted(PROFILES)).map(shop)
+
+ORDER_COMMANDS: Final = st.one_of(
+    st.just(AcknowledgePayment(actor=PLATFORM)),
+    st.builds(OpenCancelDialog, actor=_BUYERS, reason=_REASONS),
+    st.builds(ConfirmCancel, actor=_BUYERS, dialog_id=_IDS),
+    st.builds(WithdrawCancel, actor=_BUYERS, request_id=_IDS),
+    st.builds(AskSellerToCancel, actor=_BUYERS, reason=_REASONS, text=_TEXT),
+    st.builds(order_commands.HearMessage, _IDS, _BUYERS, _REASONS, _TEXT),
+    st.builds(order_commands.CancelAsAgreed, _IDS),
+    st.builds(order_commands.CancelWithoutConsent, _IDS),
+    st.builds(order_commands.RefuseRequest, _IDS, _GROUNDS, _TEXT),
+    st.builds(order_commands.NoteShipment, st.just(TRACKING), _WHEN),
+    st.builds(order_commands.NoteDelivery, _WHEN),
+    st.builds(order_commands.EndSilence, _IDS),
+    st.builds(order_commands.CloseUnpaid, _IDS),
+    st.builds(order_commands.CloseUnshipped, _IDS),
+    st.builds(order_commands.EndProtection, _IDS),
+    st.builds(order_commands.ReceiveRefund, _IDS),
+    st.just(order_commands.IssueRefund()),
+    st.just(order_commands.CloseOrder()),
+)
+SELLER_COMMANDS: Final = st.one_of(
+    st.builds(MessageSeller, actor=_BUYERS, reason=_REASONS, text=_TEXT, request_id=st.none() | _IDS),
+    st.builds(AcceptCancel, actor=_SELLERS, request_id=_IDS),
+    st.builds(RefuseCancel, actor=_SELLERS, request_id=_IDS, ground=_GROUNDS),
+    st.builds(ShipOrder, actor=_SELLERS),
+    st.builds(seller_commands.PlanParcel, _SHOPS),
+    st.builds(seller_commands.ConsiderRequest, _IDS, _SHOPS, st.sampled_from(Path)),
+    st.builds(seller_commands.StopParcel, _SHOPS),
+    st.builds(seller_commands.EndRequest, _IDS),
+    st.builds(seller_commands.DismissMessage, _IDS),
+    st.builds(seller_commands.GiveAnswer, _IDS),
+    st.builds(seller_commands.HandOver, _IDS),
+    st.builds(seller_commands.Scan, _IDS),
+    st.builds(seller_commands.Deliver, _IDS),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(ORDER_COMMANDS, st.sampled_from(SOON)), max_size=40))
+def test_the_order_survives_any_sequence_of_commands(asked: list[tuple[Any, timedelta]]) -> None:
+    """Also ones that no seller and no timer would send: one end, one answer a request, no more refunded than paid."""
+    order = Market(TERMS, Random(0)).order
+    order.append(placed(), "e1")
+    ask_all(order, asked)
+    examine(order)
+    types: list[type[Any]] = [type(event) for event in order.events]
+    assert types.count(OrderCancelled) <= 1
+    assert types.count(OrderClosed) <= 1
+    for end in {OrderCancelled, OrderClosed} & set(types):
+        assert set(types[types.index(end) + 1 :]) <= MAY_FOLLOW_THE_END | {OrderClosed}
+    requests = [i for i, event in zip(order.ids, order.events, strict=True) if isinstance(event, CancelRequested)]
+    answers = [
+        event.request_id
+        for event in order.events
+        if isinstance(event, CancelRefused | CancelExpired | CancelSuperseded | CancelWithdrawn | OrderCancelled)
+        and event.request_id is not None
+    ]
+    assert answers == (requests[:-1] if isinstance(order.state, CancelPending) else requests), "I5"
+    refunded = sum(event.amount.amount_minor for event in order.events if isinstance(event, RefundIssued))
+    assert refunded <= PRICE.amount_minor * types.count(PaymentAcknowledged), "I3"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(SELLER_COMMANDS, st.sampled_from(SOON)), max_size=40), st.sampled_from(sorted(PROFILES)))
+def test_the_seller_survives_any_sequence_of_commands(asked: list[tuple[Any, timedelta]], profile: str) -> None:
+    """Also ones that no order would send: a parcel leaves at most once, never after a yes that stands, nor once stopped."""
+    seller = Market(TERMS, Random(0)).seller
+    seller.append(planned(profile=profile), "e1")
+    ask_all(seller, asked)
+    examine(seller)
+    types: list[type[Any]] = [type(event) for event in seller.events]
+    assert types.count(Shipped) <= 1
+    assert types.count(ParcelScanned) <= 2
+    if ParcelStopped in types:
+        assert set(types[types.index(ParcelStopped) + 1 :]) <= {SellerMessaged}
+    if Shipped in types and SellerAccepted in types:
+        before = types[: types.index(Shipped)]
+        assert before.count(SellerAccepted) <= before.count(ParcelReleased), "X2"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_every_reminder_counts_when_due_and_not_before_and_nothing_waits_for_nothing(rnd: Random) -> None:
+    """Histories of both services together replay to the state they ended in."""
+    market = play(rnd)
+    examine(market.order)
+    examine(market.seller)
+
+
+@pytest.mark.parametrize("owner", [Owner.ORDER, Owner.SELLER])
+def test_the_timers_follow_exactly_the_events_that_change_deadlines(owner: Owner) -> None:
+    """The runtime subscribes to these; a type that changed a deadline unseen would lose a timer."""
+    starts: set[str] = set()
+    ends: set[str] = set()
+    arms: set[str] = set()
+    for seed in range(1500):
+        market = play(Random(seed))
+        service = market.order if owner is Owner.ORDER else market.seller
+        arms = {event.__name__ for event in service.arms}
+        before: set[Deadline] = set()
+        for event, wanted in zip(service.events, service.wanted, strict=True):
+            starts |= {type(event).__name__} if set(wanted) - before else set()
+            ends |= {type(event).__name__} if before - set(wanted) else set()
+            before = set(wanted)
+    assert starts == STARTS_A_DEADLINE[owner]
+    assert ends == ENDS_A_DEADLINE[owner]
+    assert arms == starts | ends
+
+
+def ask_all(service: Service, asked: list[tuple[Any, timedelta]]) -> None:
+    """Ask all of it, one after the other. Events get the ids e1, e2 and so on."""
+    now = START
+    for command, later in asked:
+        now += later
+        decision = service.decider.decide(command, service.state, now)
+        assert decision == service.decider.decide(command, service.state, now), "pure"
+        if not isinstance(decision, Refused | Premature | None):
+            service.append(decision, f"e{len(service.events) + 1}")
+
+
+def examine(service: Service) -> None:
+    """What holds of every state of a history: it replays, its reminders count when due, and it waits for somebody."""
+    recorded = list(zip(service.ids, service.events, strict=True))
+    state = service.initial
+    assert service.decider.fold(state, recorded) == service.state, "replay"
+    for its_id, event in recorded:
+        state = service.decider.evolve(state, event, its_id)
+        deadlines = service.decider.deadlines(state)
+        assert deadlines or waited_for(state), f"waits for nothing: {state}"
+        for deadline in deadlines:
+            assert deadline.id in service.ids, f"{deadline} names no event"
+            remind = service.timers[deadline.name](deadline.id)
+            early = deadline.due - timedelta(microseconds=1)
+            assert service.decider.decide(remind, state, early) is None, f"I8: {deadline} came early and counted"
+            due = service.decider.decide(remind, state, deadline.due)
+            ended = service.decider.evolve(state, due, "due")
+            assert deadline not in service.decider.deadlines(ended), f"{deadline} does not end"
+
+
+def waited_for(state: Order | Seller) -> str | None:
+    """Whom a state waits for that has no deadline of its own."""
+    match state:
+        case Unplaced():
+            return "the buyer"
+        case Active() | DialogOpen() | CancelPending():
+            parcel = state.facts.parcel
+            return "the carrier" if parcel is not None and parcel.delivered_at is None else None
+        case Cancelled(facts=facts):
+            return "its own reactions" if facts.ledger.owed_minor or facts.ledger.all_received else None
+        case AtRest() | Held():
+            return "the order, or the seller by hand"
+        case Planned() | Gone():
+            return None
+        case Closed() | Stopped() | Arrived():
+            return "nobody"
