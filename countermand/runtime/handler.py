@@ -133,6 +133,7 @@ class Handler:
         """Decide until the decision stands: written, known from before, or settled on nothing with a fresh history."""
         own_id = event_id(envelope.id, type(command).__name__)
         aggregate = await self.journal.load(envelope.address.order_id)
+        decided: Event | None = None
         made_true: Event | None = None
         patience = Patience(self._hear_what_came_before(envelope))
         try:
@@ -141,9 +142,10 @@ class Handler:
                     return Handled("known", own_id)
                 decision, now = await self._consider(await self._inform(command, envelope), aggregate, envelope)
                 if not isinstance(decision, Premature | Refused | None):
-                    made_true = made_true or await self._make_true(decision, command, envelope)
-                    if await self._append(aggregate, made_true, own_id, envelope, now):
-                        return Handled("appended", type(made_true).__name__)
+                    if decision != decided:  # After a lost race it may be another one: nothing stale is written.
+                        decided, made_true = decision, await self._make_true(decision, command, envelope)
+                    if await self._append(aggregate, made_true or decision, own_id, envelope, now):
+                        return Handled("appended", type(made_true or decision).__name__)
                 elif await self.journal.refresh(aggregate):
                     pass  # It was decided on an old history: once more.
                 elif isinstance(decision, Premature):
