@@ -295,6 +295,7 @@ class Handler:
     async def _arm_again(self, envelope: Envelope) -> Handled:
         """An early hint is not dropped: the deadline is armed once more, if it is still wanted."""
         aggregate = await self.journal.load(envelope.address.order_id)
+        await self.journal.refresh(aggregate)  # The hint is all that is left of its timer.
         for deadline in aggregate.wanted[-1] if aggregate.wanted else ():
             if timer_id(deadline) == envelope.id:
                 await self.timers.arm(aggregate, deadline)
