@@ -138,6 +138,34 @@ def why(order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")], nats: Nats
     return _run(tell())
 
 
+@app.command()
+def audit(
+    *,
+    nats: NatsUrl = None,
+    run: Annotated[str | None, typer.Option("--run", help="only the orders of that run")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="only orders placed since, as 2026-01-31T12:00Z")] = None,
+    orders: Annotated[str, typer.Option("--orders", metavar="ID,…", help="only these orders")] = "",
+    grace: Annotated[str, typer.Option("--grace", help="what is younger may still be on its way")] = "10s",
+    drained: Annotated[
+        bool, typer.Option("--drained", help="nothing is on its way any more, so nothing may be")
+    ] = False,
+    mailbox: MailboxUrl = None,
+    json: JsonPath = None,
+) -> int:
+    """Check every invariant on every order that the streams hold."""
+    from lab.audit import command  # noqa: PLC0415
+
+    options = command.Options(
+        run=run,
+        since=command.moment(since) if since else None,
+        orders=command.order_ids(orders),
+        grace_s=command.seconds(grace),
+        drained=drained,
+        mailbox_url=mailbox,
+    )
+    return _run(command.run(_named(nats), options, json))
+
+
 def _named(nats: str | None) -> str:
     if nats is None:
         msg = "name a running NATS server with --nats or NATS_URL"

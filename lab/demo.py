@@ -134,13 +134,14 @@ def _report(performance: Performance, console: Console) -> None:
     console.print(table)
     for verdict in performance.verdicts:
         _complain(verdict, console)
-    for violation in performance.violations:
-        console.print(f"[red]{violation.invariant}[/red] order {violation.order_id}: {violation.what}")
+    for violation in performance.report.violations:
+        whose = f"order {violation.order_id}: " if violation.order_id else ""
+        console.print(f"[red]{violation.invariant}[/red] {whose}{violation.what}", highlight=False)
     right = sum(verdict.ok for verdict in performance.verdicts)
     emails = sum(len(verdict.emails) for verdict in performance.verdicts)
-    broken = f"{len(performance.violations)} violations" if performance.violations else "hold"
+    broken = f"broken {len(performance.report.violations)} times" if performance.report.violations else "hold"
     console.print(
-        f"{right} of {len(performance.verdicts)} stories right, {emails} emails, I1 I3 I5 {broken}, "
+        f"{right} of {len(performance.verdicts)} stories right, {emails} emails, all invariants {broken}, "
         f"seed {performance.seed}, {performance.seconds:.1f} s"
     )
 

@@ -14,7 +14,7 @@ import httpx
 from countermand.kernel.ids import order_id_from
 from countermand.runtime.card import Card
 from countermand.runtime.settings import ConfigurationError
-from lab.audit.inline import Violation, violations
+from lab.audit import Options, Report, audit
 from lab.facts import Fact, history
 from lab.market import Market
 from lab.stories.story import Stage, Story, Wrong
@@ -64,13 +64,13 @@ class Performance:
 
     seed: int
     verdicts: tuple[Verdict, ...]
-    violations: tuple[Violation, ...]
+    report: Report
     seconds: float
 
     @property
     def ok(self) -> bool:
         """Whether every story and every invariant held."""
-        return not self.violations and all(verdict.ok for verdict in self.verdicts)
+        return self.report.ok and all(verdict.ok for verdict in self.verdicts)
 
     def document(self) -> dict[str, Any]:
         """The JSON of `countermand story --json`."""
@@ -92,7 +92,7 @@ class Performance:
                 }
                 for verdict in self.verdicts
             ],
-            "violations": [asdict(violation) for violation in self.violations],
+            "invariants": self.report.document()["invariants"],
         }
 
 
@@ -127,8 +127,9 @@ async def perform(
         _judge(stage, facts, mails, fault)
         for stage, facts, mails, fault in zip(stages, histories, emails, faults, strict=True)
     )
-    broken = [v for stage, facts in zip(stages, histories, strict=True) for v in violations(stage.order_id, facts)]
-    return Performance(seed, verdicts, tuple(broken), time.monotonic() - started)
+    orders = tuple(stage.order_id for stage in stages)
+    report = await audit(market, Options(orders=orders, drained=True, mailbox_url=mailbox_url))
+    return Performance(seed, verdicts, report, time.monotonic() - started)
 
 
 def write(performance: Performance, path: Path) -> None:

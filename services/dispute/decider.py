@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
-from countermand.contracts.base import Actor, Role
+from countermand.contracts.base import Actor, Brief, Role
 from countermand.contracts.dispute import (
     AcceptSettlement,
     AnswerDispute,
@@ -64,7 +64,7 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
         case OpenDispute(), _:
             return Premature("the order's history")  # The runtime brings it: see `OpenCase`.
         case OpenCase(asked=asked, view=view), Quiet(decided=False):
-            return _why_not(asked, view, now) or _open(asked, view, state, now)
+            return _open(asked, view, state, now)
         case OpenCase(), Quiet():
             return _DECIDED
         case OpenCase(), Opened() | Negotiating() | Agreed() | Escalated():
@@ -133,7 +133,7 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
             return DisputeEscalated(dispute_id=case.id, why=why)
         case HearScan(), _:
             return None
-        case Conclude(dispute_id=asked), Agreed(case=case, remedy=remedy) if asked == case.id:
+        case Conclude(dispute_id=asked), Agreed(case=case, remedy=remedy, return_by=None) if asked == case.id:
             facts = (f"both sides agreed on {remedy.amount}",)
             why = f"The two sides agreed that the buyer gets {remedy.amount}."
             return _resolve(case, Resolution.AGREEMENT, remedy.amount.amount_minor, "P16", facts, why)
@@ -206,16 +206,18 @@ def deadlines(state: Dispute) -> tuple[Deadline, ...]:
 DISPUTE: Decider[DisputeCommand, Dispute, DisputeEvent] = Decider(initial, decide, evolve, deadlines)
 
 
-def _why_not(asked: OpenDispute, view: View, now: datetime) -> Refused | Premature | None:
+def _why_not(asked: OpenDispute, view: View, brief: Brief, now: datetime) -> Refused | None:
     """Why a dispute may not be opened now; the table of domain.md."""
-    if view.brief is None:
-        return Premature("OrderPlaced")
-    if asked.actor != Actor(role=Role.BUYER, id=view.brief.buyer.id):
+    if asked.actor != Actor(role=Role.BUYER, id=brief.buyer.id):
         return Refused("not_the_buyer", "Only the buyer may open a dispute.")
     if not view.captured_minor:
         return Refused("nothing_to_claim", "Nothing has been paid.")
     if view.ended or not view.owed_minor:
         return Refused("order_closed", "The order has ended, or everything has been refunded.")
+    if asked.amount is not None and asked.amount.currency != brief.price.currency:
+        return Refused("wrong_currency", f"This order was paid in {brief.price.currency}.")
+    if asked.amount is not None and not asked.amount.amount_minor:
+        return Refused("nothing_to_claim", "A claim must be above zero.")
     if view.delivered_at is not None:
         ended = view.protected_until is not None and now > view.protected_until
         return Refused("protection_ended", "Buyer protection has ended.") if ended else None
@@ -238,9 +240,11 @@ def _why_not_unsent(view: View, now: datetime) -> Refused | None:
     )
 
 
-def _open(asked: OpenDispute, view: View, state: Quiet, now: datetime) -> DisputeOpened | Premature:
+def _open(asked: OpenDispute, view: View, state: Quiet, now: datetime) -> DisputeOpened | Refused | Premature:
     if view.brief is None:
         return Premature("OrderPlaced")
+    if refusal := _why_not(asked, view, view.brief, now):
+        return refusal
     amount = min(asked.amount.amount_minor, view.owed_minor) if asked.amount else view.owed_minor
     return DisputeOpened(
         brief=view.brief,
@@ -307,7 +311,7 @@ def _contest(case: Case, text: str, evidence: tuple[object, ...], now: datetime)
 def _propose(command: ProposeSettlement, state: Opened | Negotiating, now: datetime) -> SettlementProposed | Refused:
     case = state.case
     side = _side(command.actor, case)
-    if side is None:
+    if side is None:  # pragma: no cover  # `decide` has asked; this tells the type checker.
         return _NOT_A_PARTY
     if isinstance(state, Opened) and side is Role.BUYER:
         return Refused("answer_awaited", "The seller has not answered yet.")

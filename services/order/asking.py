@@ -1,7 +1,7 @@
 """Asking for the cancellation: the button, its dialog, the contact path, and taking it back (R1-R4, R7, R9, R11, X4, X7)."""
 
 from datetime import datetime, timedelta
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from countermand.contracts.base import Actor, Role
 from countermand.contracts.order import (
@@ -25,6 +25,9 @@ from services.order.events import OrderEvent
 from services.order.state import Active, Cancelled, CancelPending, Closed, DialogOpen, Disputed, Facts, Placed, Resolved
 
 Asking: TypeAlias = OpenCancelDialog | ConfirmCancel | AskSellerToCancel | HearMessage | WithdrawCancel
+
+_LONGEST_WINDOW: Final = timedelta(days=36_500)
+"""On the fastest clocks a day of real time is longer than the calendar."""
 
 _PENDING = Refused("request_pending", "A cancellation request is already waiting for its answer.")
 _CANCELLED = Refused("already_cancelled", "The order is cancelled already.")
@@ -126,4 +129,4 @@ def _why_no_button(facts: Facts) -> Refused | None:
 
 def _dialog_window(terms: Terms) -> timedelta:
     """P1 is in real minutes: on a fast clock the dialog stays open for many simulated ones."""
-    return timedelta(minutes=terms.policy.dialog_lapses_after_min) * terms.clock.rate
+    return min(timedelta(minutes=terms.policy.dialog_lapses_after_min) * terms.clock.rate, _LONGEST_WINDOW)

@@ -72,7 +72,6 @@ ARMS = (
     OrderCancelled,
     ShipmentNoted,
     OrderDelivered,
-    DisputeNoted,
     RefundIssued,
     RefundReceived,
     OrderClosed,

@@ -89,7 +89,8 @@ def decide(command: Settling, state: Placed, now: datetime) -> Decision[OrderEve
 
         # A part conceded
         case NoteOffer(offer_id=offer_id, amount=amount), Active() | DialogOpen() | CancelPending():
-            return PartialRefundNoted(offer_id=offer_id, amount=amount) if facts.paid else None
+            counts = facts.paid and amount.currency == facts.brief.price.currency
+            return PartialRefundNoted(offer_id=offer_id, amount=amount) if counts else None
         case NoteOffer(), Disputed() | Resolved() | Cancelled() | Closed():
             return None
         case AcceptPartialRefund(actor=actor), _ if not is_buyer(actor, facts):
@@ -103,7 +104,7 @@ def decide(command: Settling, state: Placed, now: datetime) -> Decision[OrderEve
 
         # Disputes
         case NoteDispute(dispute_id=dispute_id), Active() | DialogOpen():
-            return DisputeNoted(dispute_id=dispute_id, moot=False)
+            return DisputeNoted(dispute_id=dispute_id, moot=not facts.paid)
         case NoteDispute(dispute_id=dispute_id), CancelPending() | Disputed() | Resolved() | Cancelled() | Closed():
             return DisputeNoted(dispute_id=dispute_id, moot=True)
         case SettleDispute(dispute_id=asked, refund_minor=amount, lost=lost), Disputed(dispute_id=open_) if (

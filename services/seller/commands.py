@@ -106,9 +106,19 @@ class Deliver:
     deadline_id: str
 
 
-UserCommand: TypeAlias = MessageSeller | AcceptCancel | RefuseCancel | ShipOrder | ProvideTracking | OfferPartialRefund
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What a person at the desk asks, with the seller whom the order was placed with; nothing if there is no order."""
+
+    asked: "DeskCommand"
+    seller: SellerRef | None
+
+
+DeskCommand: TypeAlias = AcceptCancel | RefuseCancel | ShipOrder | ProvideTracking | OfferPartialRefund
+UserCommand: TypeAlias = MessageSeller | DeskCommand
 SellerCommand: TypeAlias = (
     UserCommand
+    | ByHand
     | PlanParcel
     | ConsiderRequest
     | GiveAnswer

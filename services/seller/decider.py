@@ -30,10 +30,11 @@ from countermand.contracts.seller import (
     TrackingProvided,
     TrackingUnavailable,
 )
-from countermand.kernel.decider import Deadline, Decider, Decision, Refused
+from countermand.kernel.decider import Deadline, Decider, Decision, Premature, Refused
 from countermand.kernel.draw import draw, draw_between
 from countermand.kernel.money import Money
 from services.seller.commands import (
+    ByHand,
     ConsiderRequest,
     Deliver,
     DismissMessage,
@@ -91,6 +92,12 @@ def decide(command: SellerCommand, state: Seller, now: datetime) -> Decision[Sel
         # People
         case MessageSeller(actor=actor, reason=reason, text=text, request_id=request_id), _:
             return SellerMessaged(actor=actor, reason=reason, text=text, request_id=request_id)
+        case ByHand(asked=asked, seller=seller), _:
+            if seller is None:
+                return Premature("OrderPlaced")
+            return (
+                decide(asked, state, now) if asked.actor == Actor(role=Role.SELLER, id=seller.id) else _NOT_THE_SELLER
+            )
         case (
             AcceptCancel() | RefuseCancel() | ShipOrder() | ProvideTracking() | OfferPartialRefund(),
             _,

@@ -1,5 +1,8 @@
 """What the seller does about what it hears: one named function a message, each a command to itself. Pure."""
 
+from collections.abc import Sequence
+
+from countermand.contracts.base import Event
 from countermand.contracts.dispute import DisputeOpened
 from countermand.contracts.order import (
     AcceptanceSuperseded,
@@ -17,18 +20,24 @@ from countermand.contracts.order import (
     TrackingAsked,
 )
 from countermand.contracts.seller import (
+    AcceptCancel,
+    OfferPartialRefund,
     ParcelPlanned,
     ParcelReleased,
     ParcelScanned,
     ParcelStopped,
+    ProvideTracking,
+    RefuseCancel,
     RequestHeard,
     SellerAccepted,
     SellerMessaged,
     SellerRefused,
+    ShipOrder,
     Shipped,
 )
 from countermand.kernel.reactions import Reactions
 from services.seller.commands import (
+    ByHand,
     ConsiderRequest,
     Deliver,
     DismissMessage,
@@ -63,6 +72,18 @@ ARMS = (
     ParcelScanned,
 )
 """The seller's own events that start or end a deadline: its timers follow them."""
+
+
+BY_HAND = (AcceptCancel, RefuseCancel, ShipOrder, ProvideTracking, OfferPartialRefund)
+"""What only the seller of the order may do, whoever that is: the order's history tells."""
+
+
+def inform(command: SellerCommand, history: Sequence[Event]) -> SellerCommand:
+    """Say who the seller is to what somebody asks at the desk."""
+    if not isinstance(command, BY_HAND):
+        return command
+    placed = next((event for event in history if isinstance(event, OrderPlaced)), None)
+    return ByHand(command, placed.brief.seller if placed else None)
 
 
 @on(OrderPlaced)

@@ -230,17 +230,23 @@ class Shop:
 
     async def dead(self) -> dict[int, str]:
         """The reasons of all dead letters, by the place of what died."""
-        return {int(message.headers["dead-sequence"]): message.headers["dead-reason"] for message in await self.stored(DEAD)}
+        return {
+            int(message.headers["dead-sequence"]): message.headers["dead-reason"] for message in await self.stored(DEAD)
+        }
 
     async def armed(self) -> list[str]:
         """The subjects of all timers armed, less their prefix and sorted."""
-        info = await self.market.js.stream_info(self.names.stream(TIMERS), subjects_filter=self.names.subject("timer.>"))
+        info = await self.market.js.stream_info(
+            self.names.stream(TIMERS), subjects_filter=self.names.subject("timer.>")
+        )
         subjects = (self.names.bare(subject) for subject in info.state.subjects or {})
         return sorted(subject for subject in subjects if not subject.endswith(".cancelled"))
 
     async def deliveries(self) -> int:
         """How often the services that run were handed a command."""
-        return sum([info.delivered.consumer_seq for info in await self._consumers() if info.stream_name.endswith(COMMANDS)])
+        return sum(
+            [info.delivered.consumer_seq for info in await self._consumers() if info.stream_name.endswith(COMMANDS)]
+        )
 
     async def settled(self) -> None:
         """Wait until the services that run have heard everything and have acked it."""
@@ -294,4 +300,3 @@ class Replica:
             while (await subscription.consumer_info()).num_ack_pending:
                 await asyncio.sleep(_POLL_S)
         await subscription.unsubscribe()
-

@@ -138,9 +138,7 @@ class Ran:
     err: str
 
 
-async def countermand(
-    *args: str, environment: Mapping[str, str] | None = None, within_s: float = WITHIN_S
-) -> Ran:
+async def countermand(*args: str, environment: Mapping[str, str] | None = None, within_s: float = WITHIN_S) -> Ran:
     """Run the command line as a user would, without a terminal."""
     process = await asyncio.create_subprocess_exec(
         COUNTERMAND,
@@ -374,9 +372,7 @@ async def _ask(mailbox_url: str, path: str, params: Mapping[str, str] | None = N
 class Buyer:
     """One order of one buyer: every command is sent again, with the same id, until the broker says that it has it."""
 
-    def __init__(
-        self, market: Market, order_id: str, *, name: str = "Bea Buyer", policy: Policy | None = None
-    ) -> None:
+    def __init__(self, market: Market, order_id: str, *, name: str = "Bea Buyer", policy: Policy | None = None) -> None:
         self.market = market
         self.order_id = order_id
         self.sent_again = 0

@@ -1,4 +1,5 @@
 """What each event means."""
+
 from countermand.contracts import EVENTS
 from lab.words import SENTENCES
 
