@@ -26,8 +26,6 @@ SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
 
 app = typer.Typer(
     name="countermand",
-    help="The cancellation of marketplace orders as event-driven microservices over NATS.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -41,8 +39,18 @@ MailboxUrl = Annotated[
     str | None,
     typer.Option("--mailbox", envvar="MAILBOX_URL", help="the HTTP address of its mailbox, to read the emails"),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="the same seed, the same decisions")]
-JsonPath = Annotated[Path | None, typer.Option("--json", help="write the result here")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63, help="the same seed, the same decisions")]
+
+
+def _writable(path: Path | None) -> Path | None:
+    """Find out before minutes of playing, not after them."""
+    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        msg = f"{path} cannot be written"
+        raise typer.BadParameter(msg)
+    return path
+
+
+JsonPath = Annotated[Path | None, typer.Option("--json", callback=_writable, help="write the result here")]
 
 
 def main() -> None:
@@ -58,6 +66,13 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else PASS)
+
+
+@app.callback(invoke_without_command=True)
+def help_if_nothing_is_asked(context: typer.Context) -> None:
+    """The cancellation of marketplace orders as event-driven microservices over NATS."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -128,6 +143,7 @@ def why(order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")], nats: Nats
     async def tell() -> int:
         market = await Market.connect(_named(nats), Names(load_settings().subject_prefix))
         try:
+            await market.check()
             console = Console(width=None if sys.stdout.isatty() else 200)
             show(await timeline(market, order_id), order_id, console)
             console.print(await feedback(market, order_id))

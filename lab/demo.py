@@ -78,6 +78,7 @@ async def _play(
 ) -> int:
     market = await Market.connect(nats_url, Names(load_settings().subject_prefix))
     try:
+        await market.check()
         with _Progress(stories, console) as progress:
             performance = await perform(
                 stories, market, cards=CARDS, mailbox_url=mailbox_url, seed=seed, run=run, progress=progress.note

@@ -71,11 +71,23 @@ class Market:
                 error_cb=_say_nothing,
             )
         except (NatsError, OSError, ValueError) as error:
-            msg = f"no NATS server answers at {url}: {error or type(error).__name__}"
+            msg = f"no NATS server answers at {url}: {str(error) or type(error).__name__}"
             raise ConfigurationError(msg) from error
         market = Market(nc, names or Names(), url)
         await market.reader.start()
         return market
+
+    async def check(self) -> None:
+        """Find out whether there is a marketplace at all.
+
+        Raises:
+            ConfigurationError: nobody has provisioned it.
+        """
+        try:
+            await self.js.stream_info(self.names.journal(Owner.ORDER))
+        except (TimeoutError, NatsError) as error:
+            msg = f"this NATS server has no stream {self.names.journal(Owner.ORDER)}: run `countermand provision`"
+            raise ConfigurationError(msg) from error
 
     async def close(self) -> None:
         """Disconnect."""

@@ -88,7 +88,9 @@ async def provisioned(nats_url: str, settings: Settings) -> None:
         ConfigurationError: nobody answers, or JetStream refuses.
     """
     try:
-        nc = await nats.connect(nats_url.split(","), allow_reconnect=False, connect_timeout=3, error_cb=_quiet)
+        nc = await nats.connect(
+            nats_url.split(","), max_reconnect_attempts=1, allow_reconnect=False, connect_timeout=3, error_cb=_quiet
+        )
     except Exception as error:
         msg = f"no NATS server answers at {nats_url}"
         raise ConfigurationError(msg) from error

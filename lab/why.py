@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from countermand.contracts.subjects import read
+from countermand.kernel.ids import is_order_id
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError
 from lab.facts import history
@@ -36,8 +37,11 @@ async def timeline(market: Market, order_id: str) -> list[Step]:
     """Commands, events and refusals of an order, in the order of the broker's time.
 
     Raises:
-        ConfigurationError: there is no such order.
+        ConfigurationError: there is no such order, or there cannot be one.
     """
+    if not is_order_id(order_id):
+        msg = f"{order_id!r} is no order id: expected 20 to 32 lower-case letters and digits"
+        raise ConfigurationError(msg)
     facts = await history(market.reader, market.names, order_id)
     if not facts:
         msg = f"no order {order_id} is known here"

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import structlog
 from faststream import AckPolicy, FastStream
-from faststream.nats import NatsBroker, NatsMessage
+from faststream.nats import NatsBroker
+from faststream.nats.message import NatsMessage
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionReconnectingError, FlushTimeoutError
@@ -26,7 +27,7 @@ from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
 from countermand.runtime.reconciler import Reconciler
 from countermand.runtime.settings import Settings
-from countermand.runtime.streams import check_timers
+from countermand.runtime.streams import check_provisioned
 
 _RECONNECT_EVERY_S: Final = 1
 _FOREVER: Final = -1
@@ -114,7 +115,7 @@ class Service:
         nc: Client = await self._broker.connect()
         reader = DirectReader(nc)
         await reader.start()
-        await check_timers(nc.jetstream(), self._names)
+        await self._check(nc)
         self._handler = Handler(self._card, nc, reader, self._names, Failpoint(self._settings.countermand_crash_at))
         beside = [asyncio.create_task(self._lanes.keep_alive(self._settings.ack_wait_s))]
         if self._card.timers:
@@ -132,6 +133,13 @@ class Service:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             _log.info("service.stopped")
+
+    async def _check(self, nc: Client) -> None:
+        try:
+            await check_provisioned(nc.jetstream(), self._names, self._card.name, self._card.subscriptions())
+        except BaseException:
+            await self._broker.stop()
+            raise
 
     async def _settle(self, raw: Msg) -> None:
         if self._handler is None:

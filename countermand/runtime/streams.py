@@ -40,13 +40,14 @@ def stream_configs(names: Names, settings: Settings) -> list[StreamConfig]:
         _kept(names.stream(REPLY), [s("reply.>")], settings, max_age=_REFUSALS_KEPT_S),
         _kept(names.stream(DEAD), [s("dead.>"), s("retry.>")], settings),
         _kept(names.stream(POLICIES), [s("policy.*")], settings, max_msgs_per_subject=1),
-        # A fired timer is gone once its service has dealt with it. No max_age and no max_bytes: with either,
-        # JetStream silently drops schedules.
+        # A fired timer is gone once its service has dealt with it; of all cancellations the last one stays. No max_age
+        # and no max_bytes: with either, JetStream silently drops schedules.
         StreamConfig(
             name=names.stream(TIMERS),
             subjects=[s("timer.>"), s("due.>")],
             retention=RetentionPolicy.WORK_QUEUE,
             storage=StorageType.FILE,
+            max_msgs_per_subject=1,
             num_replicas=settings.stream_replicas,
             duplicate_window=settings.dedupe_window_s,
             allow_direct=True,
@@ -90,6 +91,24 @@ async def provision(
     except APIError as error:
         msg = f"JetStream refuses the provisioning: {error.description} (code {error.err_code})"
         raise ConfigurationError(msg) from error
+
+
+async def check_provisioned(
+    js: JetStreamContext, names: Names, service: Owner, subscriptions: Iterable[Subscription]
+) -> None:
+    """Refuse to start a service without its consumers: it would hear nothing, and say nothing of it.
+
+    Raises:
+        ConfigurationError: one is missing, or `check_timers` finds fault.
+    """
+    for subscription in subscriptions:
+        stream, consumer = names.stream(subscription.stream), names.consumer(service, subscription.stream)
+        try:
+            await js.consumer_info(stream, consumer)
+        except NotFoundError as error:
+            msg = f"{stream} with the consumer {consumer} does not exist: run `countermand provision`"
+            raise ConfigurationError(msg) from error
+    await check_timers(js, names)
 
 
 async def check_timers(js: JetStreamContext, names: Names) -> None:

@@ -142,11 +142,11 @@ async def _play(stage: Stage, run: str, progress: Callable[[Story, str], None]) 
     try:
         await stage.place(run_id=run)
         await stage.story.play(stage)
+        fault = None
     except (Wrong, TimeoutError) as error:
-        return str(error)
-    finally:
-        progress(stage.story, "settling")
-    return None
+        fault = str(error)
+    progress(stage.story, "settling")
+    return fault
 
 
 def _judge(stage: Stage, facts: Sequence[Fact], emails: Sequence[Email], fault: str | None) -> Verdict:

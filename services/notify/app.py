@@ -85,5 +85,10 @@ def _compose() -> Card[SendEmail, Letters, LetterEvent]:
     except ValueError as error:
         msg = f"SMTP_URL or MAIL_FROM: {error}"
         raise ConfigurationError(msg) from error
+    try:
+        read_sender(mail.mail_from)
+    except ValueError as error:
+        msg = f"MAIL_FROM: {error}"
+        raise ConfigurationError(msg) from error
     postman = Postman(sender, mail.mail_from, Failpoint(load_settings().countermand_crash_at))
     return replace(CARD, effect=postman.deliver, close=sender.close)

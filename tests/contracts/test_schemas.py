@@ -28,6 +28,8 @@ ROOT: Final = Path(__file__).parents[2]
 CONTRACTS: Final = ROOT / "docs" / "contracts"
 GOLDEN: Final = Path(__file__).parent / "golden"
 
+DOCUMENTS: Final = documents()
+
 every_message = pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
 
 
@@ -38,21 +40,21 @@ def example(message: type[Message]) -> dict[str, Any]:
 # The documents
 
 
-@pytest.mark.parametrize("path", documents())
+@pytest.mark.parametrize("path", DOCUMENTS)
 def test_the_committed_document_is_current(path: str) -> None:
     """Made from the code; nobody edits it by hand."""
     committed = CONTRACTS / path
     assert committed.exists(), f"missing: run `{REGENERATE}`"
-    assert committed.read_text(encoding="utf-8") == documents()[path], f"out of date: run `{REGENERATE}`"
+    assert committed.read_text(encoding="utf-8") == DOCUMENTS[path], f"out of date: run `{REGENERATE}`"
 
 
 def test_no_schema_is_left_of_a_message_that_is_no_more() -> None:
     committed = {str(path.relative_to(CONTRACTS)) for path in CONTRACTS.glob("schemas/*")}
-    assert committed == set(documents()) - {"asyncapi.yaml"}, f"run `{REGENERATE}`"
+    assert committed == set(DOCUMENTS) - {"asyncapi.yaml"}, f"run `{REGENERATE}`"
 
 
 def test_the_documents_are_the_same_at_every_run() -> None:
-    assert documents() == documents()
+    assert documents() == DOCUMENTS
 
 
 def test_the_program_writes_them_and_removes_what_is_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +68,7 @@ def test_the_program_writes_them_and_removes_what_is_stale(tmp_path: Path, monke
         for path in tmp_path.rglob("*")
         if path.is_file()
     }
-    assert written == documents()
+    assert written == DOCUMENTS
 
 
 def test_the_program_needs_a_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +182,7 @@ def test_every_reference_leads_somewhere() -> None:
             for step in reference.removeprefix("#/").split("/"):
                 target = target[step]
         else:
-            assert reference.removeprefix("./") in documents(), reference
+            assert reference.removeprefix("./") in DOCUMENTS, reference
 
 
 @pytest.mark.parametrize("name", CHANNELS)
@@ -242,7 +244,7 @@ def test_the_headers_are_those_of_the_cloudevents_binding() -> None:
 
 
 def test_the_document_is_plain_sorted_yaml() -> None:
-    text = documents()["asyncapi.yaml"]
+    text = DOCUMENTS["asyncapi.yaml"]
     assert yaml.safe_load(text) == ASYNCAPI
     assert "&id" not in text
     keys = [line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()]

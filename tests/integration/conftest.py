@@ -5,7 +5,7 @@ Services run in this process: what a test gives them (a decider that fails, an e
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,6 +34,7 @@ from countermand.runtime.settings import Settings
 from countermand.runtime.streams import COMMANDS, DEAD, REPLY, TIMERS, provision
 from lab.facts import Fact, history
 from lab.market import Market, Refusal
+from services.dispute.app import CARD as DISPUTE
 from services.notify.app import CARD as NOTIFY
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
@@ -46,7 +47,7 @@ WITHIN_S: Final = 10.0
 """How long a test waits for what should take milliseconds, or a deadline of two seconds."""
 
 _POLL_S: Final = 0.02
-_CARDS: Final[tuple[Card[Any, Any, Any], ...]] = (ORDER, SELLER, NOTIFY)
+_CARDS: Final[tuple[Card[Any, Any, Any], ...]] = (ORDER, SELLER, DISPUTE, NOTIFY)
 _numbers = count(1)
 
 
@@ -57,7 +58,7 @@ async def server(tmp_path: Path) -> AsyncGenerator[NatsServer]:
     try:
         yield server
     finally:
-        await server.stop()
+        await server.kill()  # It has nothing to keep.
 
 
 @pytest.fixture
@@ -89,6 +90,13 @@ def some_order_id() -> str:
     return order_id_from("test", next(_numbers))
 
 
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it holds; for what the broker tells nobody."""
+    async with asyncio.timeout(WITHIN_S):
+        while not await holds():  # noqa: ASYNC110  # There is no event to wait for.
+            await asyncio.sleep(_POLL_S)
+
+
 def deciding(card: Card[Any, Any, Any], decide: Any) -> Card[Any, Any, Any]:
     """The card with another `decide`."""
     return replace(card, decider=replace(card.decider, decide=decide))
@@ -113,8 +121,13 @@ class Shop:
         await self.market.watch()
 
     async def connect(self) -> None:
-        """Connect, for the first time or after the broker was away."""
+        """Connect, for the first time."""
         self.market = await Market.connect(self.settings.nats_url, self.names)
+
+    async def reconnect(self) -> None:
+        """Connect after the broker was away; what happened before is in the streams only."""
+        await self.market.close()
+        await self.connect()
 
     @asynccontextmanager
     async def serving(self, *cards: Card[Any, Any, Any]) -> AsyncGenerator[None]:
@@ -132,7 +145,7 @@ class Shop:
         try:
             reader = DirectReader(nc)
             await reader.start()
-            yield Replica(Handler(card, nc, reader, self.names, Failpoint("")), self)
+            yield Replica(card, Handler(card, nc, reader, self.names, Failpoint("")), self)
         finally:
             await nc.close()
 
@@ -242,21 +255,23 @@ class Shop:
         subjects = (self.names.bare(subject) for subject in info.state.subjects or {})
         return sorted(subject for subject in subjects if not subject.endswith(".cancelled"))
 
-    async def deliveries(self) -> int:
-        """How often the services that run were handed a command."""
-        return sum(
-            [info.delivered.consumer_seq for info in await self._consumers() if info.stream_name.endswith(COMMANDS)]
-        )
+    async def deliveries(self, card: Card[Any, Any, Any] = ORDER) -> int:
+        """How often the replicas of a service were handed a command."""
+        stream, consumer = self.names.stream(COMMANDS), self.names.consumer(card.name, COMMANDS)
+        info = await self.market.js.consumer_info(stream, consumer)
+        assert info.delivered is not None
+        return info.delivered.consumer_seq
 
     async def settled(self) -> None:
         """Wait until the services that run have heard everything and have acked it."""
-        async with asyncio.timeout(WITHIN_S):
-            quiet = None
-            while True:
-                before, quiet = quiet, await self._quiet()
-                if quiet is not None and quiet == before:  # Twice: one consumer's ack may follow another's message.
-                    return
-                await asyncio.sleep(_POLL_S)
+        quiet: list[int] | None = None
+
+        async def stays_quiet() -> bool:  # Twice the same: one consumer's ack may follow another's message.
+            nonlocal quiet
+            before, quiet = quiet, await self._quiet()
+            return quiet is not None and quiet == before
+
+        await eventually(stays_quiet)
 
     async def _quiet(self) -> list[int] | None:
         """What each consumer has delivered so far, if nothing waits."""
@@ -278,14 +293,15 @@ class Shop:
 class Replica:
     """A replica of a service. It hears nothing but what a test hands to it."""
 
-    def __init__(self, handler: Handler, shop: Shop) -> None:
+    def __init__(self, card: Card[Any, Any, Any], handler: Handler, shop: Shop) -> None:
         self.handler = handler
+        self._card = card
         self._shop = shop
 
     async def does(self, order_id: str, command: Command, command_id: str | None = None) -> int:
         """Store a command and hear it; its place in the stream."""
-        attributes = {"id": command_id} if command_id else {}
-        sequence = await self._shop.send(order_id, command, **attributes)
+        headers = {"ce-id": command_id} if command_id else None
+        sequence = await self._shop.send(order_id, command, headers=headers)
         await self.hears(COMMANDS, sequence)
         return sequence
 
@@ -296,7 +312,19 @@ class Replica:
         subscription = await js.pull_subscribe("", stream=stream, config=config)
         [raw] = await subscription.fetch(1, timeout=WITHIN_S)
         await self.handler.settle(raw)
-        async with asyncio.timeout(WITHIN_S):
-            while (await subscription.consumer_info()).num_ack_pending:
-                await asyncio.sleep(_POLL_S)
+
+        async def is_acked() -> bool:
+            return not (await subscription.consumer_info()).num_ack_pending
+
+        await eventually(is_acked)
         await subscription.unsubscribe()
+
+    async def hears_next(self, stream: str) -> None:
+        """Settle what the service's consumer of a stream delivers next, in the place of the service."""
+        nc, names, card = self._shop.market.nc, self._shop.names, self._card
+        consumer = names.consumer(card.name, stream)
+        subscription = await nc.subscribe(names.delivery(card.name, stream), queue=consumer)
+        raw = await subscription.next_msg(timeout=WITHIN_S)
+        await subscription.unsubscribe()
+        await self.handler.settle(raw)
+        await nc.flush()

@@ -35,7 +35,7 @@ from countermand.contracts.seller import (
 from countermand.kernel.policy import Policy
 from countermand.runtime.card import nothing_to_do
 from countermand.runtime.embedded import MAX_PAYLOAD_BYTES, NatsServer, spawn
-from countermand.runtime.envelope import Envelope
+from countermand.runtime.envelope import Delivery, Envelope
 from countermand.runtime.outage import Unavailable
 from countermand.runtime.streams import COMMANDS, DEAD
 from lab.facts import Fact
@@ -185,32 +185,33 @@ async def test_a_service_killed_after_its_append_goes_on_where_it_was(server: Na
 
 
 async def test_a_service_told_to_stop_under_load_gives_back_in_order_what_it_has_not_done(shop: Shop) -> None:
+    """At once and once: else it would lie in dead hands for the ack_wait of 5 s, or come back behind its followers."""
     arguments = [sys.executable, "-m", "services.order"]
     environment = {"NATS_URL": shop.settings.nats_url, "LOG_LEVEL": "warning"}
-    orders = [some_order_id() for _ in range(3)]
-    reasons = [*CancelReason] * 50
+    orders, sent = [some_order_id() for _ in range(3)], list[int]()
+    for order_id in orders:
+        sent.append(await shop.send(order_id, place(under=terms_now())))
+    for reason in [*CancelReason] * 40:
+        for order_id in orders:
+            sent.append(await shop.send(order_id, OpenCancelDialog(actor=BUYER, reason=reason)))
 
     async def has_begun() -> bool:
         return (await shop.journals())[Owner.ORDER][0] > 0
 
-    for order_id in orders:
-        await shop.send(order_id, place(under=terms_now()))
-    for reason in reasons:
-        for order_id in orders:
-            await shop.send(order_id, OpenCancelDialog(actor=BUYER, reason=reason))
     child = await spawn(arguments, env=environment, log_path=shop.logs / "order.log", name="order")
     try:
         await eventually(has_begun)
-        await child.stop()
+        async with asyncio.timeout(4):
+            await child.stop()
+            done = {event.headers["ce-causationid"] for event in await shop.stored("ORDER")}
+            undone = [sequence for sequence in sent if f"COMMANDS-{sequence}" not in done]
+            subscription = await shop.market.nc.subscribe("deliver.order.commands", queue="order-commands")
+            given_back = [Delivery.of(await subscription.next_msg(timeout=WITHIN_S)).sequence for _ in undone]
     finally:
         await child.kill()
     assert child.returncode == 0
-    assert (await shop.journals())[Owner.ORDER][0] < 3 * 351
-
-    async with shop.serving(ORDER):
-        await asyncio.wait_for(shop.settled(), 4)  # Less than the ack_wait of 5 s: nothing was left in dead hands.
-    for order_id in orders:
-        assert [fact.body.reason for fact in (await shop.facts(order_id))[1:]] == reasons
+    assert given_back == undone != []
+    assert await shop.deliveries() == len(sent) + len(undone)
 
 
 # In order, and never lost
@@ -572,8 +573,8 @@ async def test_whatever_strangers_send_is_kept_with_the_reason_and_never_comes_a
         (to_place, b"[]", {}, "the document: Input should be an object"),
         (to_place, b"x" * 60 * 1024, {}, "the document: Invalid JSON"),
         (to_place, b"x" * (MAX_PAYLOAD_BYTES - 100), anything, "the document: Invalid JSON"),
-        (to_place, b"x", {"big": "x" * 60 * 1024}, "the document: Invalid JSON"),
-        (to_place, b"x" * 30 * 1024, {"big": "ÿ" * 15 * 1024}, "the document: Invalid JSON"),
+        (to_place, b"x", {"big": "x" * (MAX_PAYLOAD_BYTES - 100)}, "the document: Invalid JSON"),
+        (to_place, b"x" * 30 * 1024, {"not-utf-8": "\udcff" * 30 * 1024}, "the document: Invalid JSON"),
         (to_place, placing(actor=17), {}, "actor: Input should be"),
         (to_place, price(-1), {}, "brief.price.amount_minor: Input should be greater"),
         (to_place, price(1e400), {}, "brief.price.amount_minor: Input should be"),
@@ -726,7 +727,6 @@ async def test_orders_under_different_terms_live_side_by_side(shop: Shop) -> Non
     for order_id, under, request in zip(orders, (hasty, patient), requests, strict=True):
         within = timedelta(hours=under.policy.seller_answers_within_h)
         assert request.body.answer_by == request.body.requested_at + within
-        assert request.body.requested_at == under.clock.simulated(request.body.requested_at) or True
         timer = armed[f"timer.order.{order_id}.AnswerDue.{request.revision}"]
         at = datetime.fromisoformat(timer["Nats-Schedule"].removeprefix("@at "))
         assert abs(at - request.at - within / under.clock.rate) < timedelta(seconds=1)
@@ -784,7 +784,8 @@ def msg_id(headers: dict[str, str]) -> dict[str, str]:
 
 async def put_raw(shop: Shop, subject: str, data: bytes, headers: dict[str, str]) -> int:
     """Store a message with headers that no client library would send; its place in the stream."""
-    head = "".join(["NATS/1.0\r\n", *(f"{key}: {value}\r\n" for key, value in headers.items()), "\r\n"]).encode()
+    block = "".join(["NATS/1.0\r\n", *(f"{key}: {value}\r\n" for key, value in headers.items()), "\r\n"])
+    head = block.encode(errors="surrogateescape")
     publish = f"HPUB {subject} answer {len(head)} {len(head) + len(data)}\r\n".encode()
     url = urlsplit(shop.settings.nats_url)
     reader, writer = await asyncio.open_connection(url.hostname, url.port)

@@ -5,25 +5,17 @@ Orders here run at the fastest clock: the 72 hours in which a seller must answer
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from countermand.contracts.base import Owner
-from countermand.contracts.order import AskSellerToCancel, CancelReason, PaymentMethod, WithdrawCancel
+from countermand.contracts.order import AskSellerToCancel, CancelReason, WithdrawCancel
 from countermand.contracts.subjects import due_subject
-from countermand.kernel.policy import OnSilence, Policy
-from countermand.kernel.terms import Terms
 from countermand.runtime.embedded import NatsServer
 from countermand.runtime.streams import TIMERS
 from lab.facts import Fact
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
-from tests.integration.conftest import FASTEST, WITHIN_S, Shop, opened, some_order_id, terms_now
-from tests.support.orders import BUYER, SELLER as SHOPKEEPER, place
-from tests.support.orders import shop as shopkeeper
+from tests.integration.conftest import FASTEST, Shop, eventually, opened, some_order_id, terms_now
+from tests.support.orders import BUYER, place
 
 ASK = AskSellerToCancel(actor=BUYER, reason=CancelReason.BETTER_OFFER)
 SECONDS_TO_ANSWER = 2.0
@@ -52,12 +44,12 @@ async def test_timers_survive_a_restart_of_the_broker(server: NatsServer, shop: 
         await server.restart()
         await shop.reconnect()
         before = await shop.armed()
-        await asyncio.wait_for(has_cancelled(shop, order_id), WITHIN_S)
+        await until_cancelled(shop, order_id)
         await shop.settled()
     assert before == [f"timer.order.{order_id}.AnswerDue.2", f"timer.order.{order_id}.PaymentDue.1"]
     assert await shop.events(order_id) == ["OrderPlaced", "CancelRequested", "OrderCancelled", "OrderClosed"]
     cancelled = next(fact for fact in await shop.facts(order_id) if fact.name == "OrderCancelled")
-    assert cancelled.at - request.at >= timedelta(seconds=1.5 * SECONDS_TO_ANSWER)
+    assert cancelled.at - request.at >= timedelta(seconds=1.5 * SECONDS_TO_ANSWER - 0.1)
 
 
 async def test_a_deadline_that_passes_while_the_broker_is_away_is_kept_when_it_is_back(
@@ -71,7 +63,7 @@ async def test_a_deadline_that_passes_while_the_broker_is_away_is_kept_when_it_i
         await asyncio.sleep(SECONDS_TO_ANSWER)
         await server.start()
         await shop.reconnect()
-        await asyncio.wait_for(has_cancelled(shop, order_id), WITHIN_S)
+        await until_cancelled(shop, order_id)
 
 
 async def test_purging_the_timers_loses_no_deadline(server: NatsServer) -> None:
@@ -122,8 +114,7 @@ async def test_an_orphan_is_cancelled_by_the_reconciler(server: NatsServer) -> N
         orphan = f"timer.order.{order_id}.AnswerDue.2"
         await arm_by_hand(shop, orphan)
         assert await shop.armed() == sorted([orphan, wanted])
-        await asyncio.wait_for(is_armed(shop, [wanted]), WITHIN_S)
-    assert await shop.stored("ORDER") == await shop.stored("ORDER")
+        await until_armed(shop, [wanted])
 
 
 async def test_an_arming_event_delivered_again_after_its_deadlines_end_arms_nothing(shop: Shop) -> None:
@@ -146,17 +137,6 @@ async def test_an_arming_event_delivered_again_after_its_deadlines_end_arms_noth
         assert await shop.armed() == []
 
 
-async def test_a_replica_that_is_behind_arms_nothing_for_what_has_ended(shop: Shop) -> None:
-    order_id = some_order_id()
-    async with shop.replica() as one, shop.replica() as behind:
-        await one.does(order_id, place(under=terms_now()))
-        await behind.does(order_id, ASK, "ask")
-        _, requested = await shop.stored("ORDER")
-        await one.does(order_id, WithdrawCancel(actor=BUYER, request_id=requested.headers["ce-id"]))
-        await behind.hears("ORDER", requested.sequence)
-        assert await shop.armed() == []
-
-
 async def test_an_early_hint_is_armed_again_and_decides_nothing_before_its_time(shop: Shop) -> None:
     async with shop.serving(ORDER):
         order_id = await shop.place(under=terms_now(rate=FASTEST))
@@ -171,15 +151,17 @@ async def test_an_early_hint_is_armed_again_and_decides_nothing_before_its_time(
 
 
 async def test_an_early_hint_at_a_replica_that_is_behind_is_armed_again_too(shop: Shop) -> None:
-    """The one with the newest history may be dead; only the hint is left of the timer."""
     order_id = some_order_id()
-    async with shop.replica() as other:
-        async with shop.serving(ORDER):
-            await shop.place(order_id=order_id)
-        await other.does(order_id, ASK)
+    timer = f"timer.order.{order_id}.AnswerDue.2"
+    async with shop.replica() as one, shop.replica() as behind:
+        await behind.does(order_id, place(under=terms_now()))
+        await one.does(order_id, ASK)
         _, requested = await shop.stored("ORDER")
-        await other.hears("ORDER", requested.sequence)
-    assert await shop.armed() == []
+        await one.hears("ORDER", requested.sequence)
+        await fire_by_hand(shop, timer)
+        assert await shop.armed() == []
+        await behind.hears_next(TIMERS)
+        assert await shop.armed() == [timer]
 
 
 async def test_a_forged_early_hint_of_a_service_without_that_deadline_is_dropped(shop: Shop) -> None:
@@ -194,14 +176,20 @@ async def test_a_forged_early_hint_of_a_service_without_that_deadline_is_dropped
         assert await shop.dead() == {}
 
 
-async def has_cancelled(shop: Shop, order_id: str) -> None:
-    while "OrderCancelled" not in await shop.events(order_id):
-        await asyncio.sleep(0.05)
+async def until_cancelled(shop: Shop, order_id: str) -> None:
+    """Wait by looking: nobody has watched since the broker was away."""
+
+    async def is_cancelled() -> bool:
+        return "OrderCancelled" in await shop.events(order_id)
+
+    await eventually(is_cancelled)
 
 
-async def is_armed(shop: Shop, subjects: list[str]) -> None:
-    while await shop.armed() != subjects:
-        await asyncio.sleep(0.05)
+async def until_armed(shop: Shop, subjects: list[str]) -> None:
+    async def are_armed() -> bool:
+        return await shop.armed() == subjects
+
+    await eventually(are_armed)
 
 
 async def assert_cancelled_in_time(shop: Shop, request: Fact) -> None:
@@ -210,7 +198,8 @@ async def assert_cancelled_in_time(shop: Shop, request: Fact) -> None:
     assert (cancelled.body.ground, cancelled.body.request_id) == ("silence", request.id)
     assert cancelled.simulated_at >= request.body.answer_by
     took_s = (cancelled.at - request.at).total_seconds()
-    assert SECONDS_TO_ANSWER <= took_s <= SECONDS_TO_ANSWER + LATE_S
+    # The time runs from the storing of the command, milliseconds before that of its event.
+    assert SECONDS_TO_ANSWER - 0.1 <= took_s <= SECONDS_TO_ANSWER + LATE_S
 
 
 async def fire_by_hand(shop: Shop, timer: str) -> None:
@@ -224,9 +213,9 @@ async def fire_by_hand(shop: Shop, timer: str) -> None:
 async def arm_by_hand(shop: Shop, timer: str) -> None:
     """A timer that nobody wants, an hour from now."""
     name = timer.split(".")[3]
-    under = terms_now()
+    under, at = terms_now(), datetime.now(UTC) + timedelta(hours=1)
     headers = {
-        "Nats-Schedule": f"@at {datetime.now().astimezone().isoformat()}",
+        "Nats-Schedule": f"@at {at.isoformat().replace('+00:00', 'Z')}",
         "Nats-Schedule-Target": due_subject(timer),
         "ce-id": f"nobody:{name}",
         "ce-causationid": "nobody",

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import httpx
 import nats
+from nats.errors import Error as NatsError
 from nats.js.api import ConsumerInfo
 
 from countermand.contracts.base import Actor, Brief, Contact, Owner, Role, SellerRef
@@ -29,7 +30,6 @@ from countermand.contracts.order import (
     PaymentMethod,
     PlaceOrder,
 )
-from countermand.contracts.subjects import events_of
 from countermand.kernel.money import Money
 from countermand.kernel.policy import Policy
 from countermand.kernel.terms import DAY_A_MINUTE, Clock, Terms
@@ -39,6 +39,7 @@ from countermand.runtime.names import Names
 from countermand.runtime.streams import DEAD, TIMERS
 from lab.facts import Fact, history
 from lab.market import Market
+from lab.stories.story import Story
 from lab.system import CARDS, System
 
 WITHIN_S: Final = 60.0
@@ -176,11 +177,16 @@ async def launched(*args: str, temporary: Path) -> AsyncGenerator[asyncio.subpro
     try:
         yield process
     finally:
-        family = [process.pid, *descendants(process.pid)] if process.returncode is None else []
-        for pid in family:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        if process.returncode is None:
+            end([process.pid, *descendants(process.pid)])
         await process.communicate()
+
+
+def end(pids: Sequence[int]) -> None:
+    """End what a failed test may have left, so that it disturbs no other."""
+    for pid in filter(lives, pids):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def descendants(pid: int) -> list[int]:
@@ -247,7 +253,7 @@ async def until(holds: Callable[[], Any], what: str, within_s: float = WITHIN_S)
     """
     try:
         async with asyncio.timeout(within_s):
-            while not (found := await holds()):
+            while not (found := await holds()):  # noqa: ASYNC110  # What other processes do tells nobody.
                 await asyncio.sleep(POLL_S)
             return found
     except TimeoutError:
@@ -340,6 +346,10 @@ async def refusals(market: Market) -> list[bytes]:
     return [stored.data for stored in await market.reader.following("REPLY", "reply.>", 1, _EVENTS_AT_ONCE)]
 
 
+def silently(_story: Story, _state: str) -> None:
+    """The progress of stories that nobody watches."""
+
+
 # What is in the mailbox
 
 
@@ -422,7 +432,7 @@ class Buyer:
         """Wait for an event of the order; its id."""
 
         async def look() -> str | None:
-            with suppress(nats.errors.Error, TimeoutError, ConnectionError):  # Away; it comes back.
+            with suppress(NatsError, TimeoutError, ConnectionError):  # Away; it comes back.
                 stored = await self.market.reader.last_of_each("ORDER", [f"order.{self.order_id}.{event}.*"])
                 return stored[0].headers["ce-id"] if stored else None
             return None
@@ -435,13 +445,8 @@ class Buyer:
             while True:
                 try:
                     await self.market.send(self.order_id, command, command_id=command_id)
-                except (nats.errors.Error, TimeoutError, ConnectionError):
+                except (NatsError, TimeoutError, ConnectionError):
                     self.sent_again += 1
                     await asyncio.sleep(_RECONNECT_EVERY_S)
                 else:
                     return
-
-
-def subject_of(owner: Owner, order_id: str) -> str:
-    """All of an order's events of one owner."""
-    return events_of(owner, order_id)

@@ -4,12 +4,16 @@ import asyncio
 from collections import Counter
 from typing import Final
 
+import pytest
+
 from countermand.contracts.base import Owner
 from countermand.kernel.ids import order_id_from
 from lab.audit.inline import violations
 from lab.market import Market
 from lab.system import embedded
 from tests.support import system as at
+
+pytestmark = pytest.mark.timeout(300)  # Minutes of waiting on a busy machine, not of a hanging test.
 
 ORDERS: Final = 400
 EVERY_S: Final = 0.02

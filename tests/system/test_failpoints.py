@@ -78,4 +78,4 @@ async def test_a_crash_there_changes_nothing_of_what_happens(
 
 async def played(market: Market, story: Story, run: str) -> Performance:
     """Play one story; `EmailSent` stands for its emails, which the test itself looks at."""
-    return await perform([story], market, cards=CARDS, mailbox_url=None, seed=7, run=run, progress=lambda *_: None)
+    return await perform([story], market, cards=CARDS, mailbox_url=None, seed=7, run=run, progress=at.silently)

@@ -194,10 +194,20 @@ def test_r10_a_seller_may_agree_or_not() -> None:
     )
 
 
-def test_r13_bargaining_may_change_a_sellers_mind() -> None:
-    """Each round is a draw of its own; it follows from the seed, the order and how often the seller was asked."""
-    wavering = desk(seed=3).given(planned(profile="wavering"))
-    (wavering.when(asked("wavering")).then(declined()).when(asked("wavering", "r2")).then(accepted("r2")))
+@pytest.mark.parametrize(
+    ("seed", "answers"),
+    [
+        (0, [declined("r1"), declined("r2"), accepted("r3")]),
+        (3, [declined("r1"), accepted("r2")]),
+        (7, [accepted("r1")]),
+    ],
+    ids=["gives in at the third round", "at the second", "at once"],
+)
+def test_r13_bargaining_may_change_a_sellers_mind(seed: int, answers: list[SellerEvent]) -> None:
+    """Each round is a draw of its own; it follows from the seed, the order and how often the seller has answered."""
+    spec = desk(seed=seed).given(planned(profile="wavering"))
+    for round_, answer in enumerate(answers, 1):
+        spec = spec.when(asked("wavering", f"r{round_}")).then(answer)
 
 
 @pytest.mark.parametrize("parcel", [GONE, SCANNED], ids=["just left", "scanned"])
@@ -347,7 +357,8 @@ def test_r7_a_message_stops_the_parcel() -> None:
 
 
 def test_x4_a_message_before_the_parcel_is_planned_holds_it_from_the_start() -> None:
-    NEW.given(messaged()).when(PlanParcel(shop())).then(planned()).wants()
+    held = NEW.given(messaged()).when(PlanParcel(shop())).then(planned()).wants()
+    held.when(EndRequest("r1")).then(released("r1", SHIPS_AT))
 
 
 @pytest.mark.parametrize("profile", ["silent", "careless"])

@@ -1,0 +1,84 @@
+"""However the command line ends, nothing of it stays: no process, and after a civil end no file either."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import Process
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support import system as at
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
+
+CHILDREN: Final = ("nats-server", "services.mailbox", "services.order", "services.seller", "services.notify")
+GONE_WITHIN_S: Final = 2.0
+
+
+@pytest.mark.parametrize("command", ["demo", "up"])
+async def test_no_child_outlives_a_command_killed_with_9(tmp_path: Path, command: str) -> None:
+    """Nobody is left to stop them: they end by themselves, within two seconds."""
+    async with at.launched(command, temporary=tmp_path) as process:
+        family = await complete_family_of(process)
+        try:
+            process.kill()
+            assert await at.gone(family, GONE_WITHIN_S) == []
+        finally:
+            at.end(family)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_up_stops_everything_when_asked(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C is how one ends it, so it is no failure: 0."""
+    async with at.launched("up", temporary=tmp_path) as process:
+        family = await complete_family_of(process)
+        assert process.stdout is not None
+        told = (await said(process, "Press Ctrl-C to stop.")).splitlines()
+        assert [line.split()[0] for line in told[:3]] == ["NATS", "mailbox", "logs"]
+
+        process.send_signal(number)
+        _, err = await asyncio.wait_for(process.communicate(), at.WITHIN_S)
+
+        assert (process.returncode, err.decode()) == (0, "")
+        assert [pid for pid in family if at.lives(pid)] == []
+        assert files_in(tmp_path) == []
+
+
+async def test_demo_can_be_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C in the midst of the stories: 130, no traceback, and nothing left."""
+    async with at.launched("demo", temporary=tmp_path) as process:
+        family = await complete_family_of(process)
+        await said(process, "settling (3 of")
+
+        process.send_signal(signal.SIGINT)
+        out, err = await asyncio.wait_for(process.communicate(), at.WITHIN_S)
+
+        assert (process.returncode, err.decode()) == (130, "")
+        assert "What became of every order" not in out.decode()
+        assert [pid for pid in family if at.lives(pid)] == []
+        assert files_in(tmp_path) == []
+
+
+async def complete_family_of(process: Process) -> list[int]:
+    """The broker, the mailbox and the three services, once all of them run."""
+
+    async def family() -> list[int]:
+        pids = at.descendants(process.pid)
+        commands = [at.command_of(pid) for pid in pids]
+        complete = all(any(child in command for command in commands) for child in CHILDREN)
+        return pids if complete else []
+
+    return await at.until(family, f"{', '.join(CHILDREN)} below {process.pid}")
+
+
+async def said(process: Process, words: str) -> str:
+    """Everything that it has said until these words."""
+    assert process.stdout is not None
+    async with asyncio.timeout(at.WITHIN_S):
+        return (await process.stdout.readuntil(words.encode())).decode()
+
+
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
