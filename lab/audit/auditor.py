@@ -14,10 +14,17 @@ from lab.audit.fold import fold
 from lab.audit.invariants import Findings, Invariant, Violation
 from lab.audit.judge import Judge, settled
 from lab.audit.record import NS, Record
+from lab.audit.table import RATING, START
 from lab.audit.totals import Totals
 
 LINGER_NS: Final = 2 * NS
-"""How long, by the broker's time, a settled order is kept for what usually follows, as the seller's rating."""
+"""How long, by the broker's time, a settled order is kept for what usually follows."""
+
+_RATED_WITHIN_NS: Final = 120 * NS
+"""How long it is kept for the seller's rating. The sellers' service may be away; or it is somebody's who rates nothing."""
+
+_PLACED_WITHIN_NS: Final = 600 * NS
+"""How long somebody who asked for an order is remembered, if none is placed."""
 
 VERIFIED_MAX: Final = 2_000
 """Orders at fault whose history is read again before they count; if there are more, something is thoroughly broken."""
@@ -83,12 +90,12 @@ class Auditor:
             record = self._open.get(order_id)
             if record is None:
                 self._ignored.discard(order_id)
-            elif not record.events:
-                del self._open[order_id]  # It was asked for, and refused.
-            elif (policy := self._policy(record)) and settled(record, policy):
+            elif not self._may_go(record, now):
+                self._ending.append((now, order_id))
+            elif record.events:
                 self._close(record)
             else:
-                self._ending.append((now, order_id))
+                del self._open[order_id]  # It was asked for, and refused.
 
     def finish(self) -> None:
         """Judge what is still open."""
@@ -123,12 +130,23 @@ class Auditor:
             self.suspects.pop(order_id, None)
         self._close(record, again=again)
 
+    def _may_go(self, record: Record, now: int) -> bool:
+        """Whether nothing more is expected of it, not even what need not come."""
+        if not record.events:
+            return min(asked.at for asked in record.commands.values()) + _PLACED_WITHIN_NS < now
+        policy = self._policy(record)
+        rated = record.states[RATING] != START or record.last + _RATED_WITHIN_NS < now
+        return policy is not None and rated and settled(record, policy)
+
     def _meet(self, fact: Fact) -> Record | None:
         """The record of an order that is not open: a new one for a new order, else nothing yet."""
         order_id = fact.order_id
         if order_id in self._ignored:
             if fact.name == "OrderClosed":
                 self._ending.append((fact.at, order_id))
+            return None
+        if order_id in self.late:
+            self.late[order_id].append(fact)
             return None
         if fact.owner == COMMANDS:
             if fact.name != "PlaceOrder":
@@ -138,8 +156,8 @@ class Auditor:
             what = f"the stream of {fact.owner} holds {order_id!r}, which is no event's subject"
             self.totals.blame(Violation(Invariant.I6, "", what))
             return None
-        elif fact.name != "OrderPlaced" or order_id in self.late:
-            self.late.setdefault(order_id, []).append(fact)
+        elif fact.name != "OrderPlaced":
+            self.late[order_id] = [fact]
             return None
         record = self._open[order_id] = Record(order_id)
         return record

@@ -6,7 +6,7 @@ from typing import Final
 
 from lab.audit.fact import Fact
 from lab.audit.invariants import Invariant
-from lab.audit.record import Record
+from lab.audit.record import Record, Unseen
 
 _DEADLINES: Final = {
     "OrderPlaced": ("pay_by", "ship_by"),
@@ -38,7 +38,7 @@ _FIELD_OF_TIMER: Final = {
 
 
 def trace(record: Record, fact: Fact) -> None:
-    """Follow an event to its cause. One that has not been seen may be in a stream that lags: it is judged later."""
+    """Follow an event to its cause. One that has not been seen may be a timer, or in a stream that lags: judged later."""
     causes, cause = record.causes, fact.cause
     if not cause or not fact.correlation:
         record.blame(Invariant.I7, f"{_the(fact)} names no {'correlation' if cause else 'cause'}")
@@ -52,21 +52,25 @@ def trace(record: Record, fact: Fact) -> None:
     if fields:
         armed = {field: at for field in fields if (at := fact.body.get(field))}
         if armed:
-            record.timers.armed[fact.id] = armed
-    if cause not in causes.known:
-        armed_by, _, timer = cause.rpartition(":")
-        if armed_by in causes.known:
-            _fired(record, fact, armed_by, timer)
-        elif cause:
-            causes.unseen[fact.id] = cause
+            causes.armed[fact.id] = armed
+    if cause and cause not in causes.known:
+        causes.unseen.append(Unseen(fact.id, cause, fact.simulated))
+
+
+def is_explained(record: Record) -> bool:
+    """Whether every event's cause has been seen, or is a timer that was armed."""
+    causes = record.causes
+    return all(
+        unseen.cause in causes.known or unseen.cause.rpartition(":")[0] in causes.armed for unseen in causes.unseen
+    )
 
 
 def unexplained(record: Record) -> Iterator[str]:
-    """Events whose cause is in no stream, and events that caused themselves."""
-    known, armed = record.causes.known, record.timers.armed
-    for event_id, cause in record.causes.unseen.items():
-        if cause not in known and cause.rpartition(":")[0] not in armed:
-            yield f"the cause of {event_id} exists nowhere: {cause}"
+    """I7: events whose cause is in no stream, and events that caused themselves."""
+    known, armed = record.causes.known, record.causes.armed
+    for unseen in record.causes.unseen:
+        if unseen.cause not in known and unseen.cause.rpartition(":")[0] not in armed:
+            yield f"the cause of {unseen.event_id} exists nowhere: {unseen.cause}"
     for event_id in record.causes.odd:
         seen: set[str] = set()
         at = event_id
@@ -77,17 +81,16 @@ def unexplained(record: Record) -> Iterator[str]:
             yield f"{event_id} is a cause of itself"
 
 
-def _fired(record: Record, fact: Fact, armed_by: str, timer: str) -> None:
-    """I8: what a timer caused, against the deadline of the event that armed it."""
-    armed = record.timers.armed.get(armed_by)
-    if armed is None:
-        record.blame(Invariant.I7, f"{_the(fact)} was caused by a timer {timer} that its event did not arm")
-        return
-    due = armed.get(_FIELD_OF_TIMER.get(timer, "")) or min(armed.values(), key=datetime.fromisoformat)
-    late_s = (datetime.fromisoformat(fact.simulated) - datetime.fromisoformat(due)).total_seconds()
-    if late_s < 0:
-        record.blame(Invariant.I8, f"{timer} fired at {fact.simulated}, before {due}")
-    record.timers.late_s.append(late_s / record.terms.rate if record.terms else late_s)
+def fired(record: Record) -> Iterator[tuple[str, float]]:
+    """I8: every timer that led to an event, and how late it was, in real seconds; below zero: early."""
+    causes, rate = record.causes, record.terms.rate if record.terms else 1.0
+    for unseen in causes.unseen:
+        armed_by, _, timer = unseen.cause.rpartition(":")
+        armed = causes.armed.get(armed_by)
+        if armed is not None and unseen.cause not in causes.known:
+            due = armed.get(_FIELD_OF_TIMER.get(timer, "")) or min(armed.values(), key=datetime.fromisoformat)
+            late = datetime.fromisoformat(unseen.simulated) - datetime.fromisoformat(due)
+            yield f"{timer}, due at {due}, fired at {unseen.simulated}", late.total_seconds() / rate
 
 
 def _the(fact: Fact) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from countermand.kernel.policy import Policy
-from lab.audit.causes import unexplained
+from lab.audit.causes import fired, is_explained, unexplained
 from lab.audit.draws import undrawn
 from lab.audit.ending import due_outcome
 from lab.audit.invariants import Findings, Invariant, Violation
@@ -40,10 +40,10 @@ class Judge:
             wrong += self._emails(record, policy, findings)
             wrong += [(Invariant.I3, what) for what in unfounded(record)]
             wrong += [(Invariant.I7, what) for what in unexplained(record)]
+            wrong += _timers(record, findings)
             wrong += [(Invariant.I10, what) for what in undrawn(record, policy)]
         _count(record, findings)
         findings.violations = [Violation(invariant, record.order_id, what) for invariant, what in wrong]
-        findings.late_s = record.timers.late_s
         return findings
 
     def _outcome(self, record: Record, policy: Policy, findings: Findings) -> Iterator[tuple[Invariant, str]]:
@@ -88,11 +88,18 @@ class Judge:
 
 def settled(record: Record, policy: Policy) -> bool:
     """Whether nothing more is expected of an order: it has ended, its money, goods and emails have arrived."""
-    if not record.ending.outcomes or (record.causes.unseen and any(unexplained(record))):
+    if not record.ending.outcomes or not is_explained(record):
         return False
     told = record.letters.sent.keys() | record.letters.refused.keys()
     emails = frozenset(map(str, policy.emails))
     return all(fact_id in told for fact_id, _ in owed(record, emails)) and not any(waits(record, policy))
+
+
+def _timers(record: Record, findings: Findings) -> Iterator[tuple[Invariant, str]]:
+    for what, late_s in fired(record):
+        findings.late_s.append(max(0.0, late_s))
+        if late_s < 0:
+            yield Invariant.I8, what
 
 
 def _count(record: Record, findings: Findings) -> None:
@@ -104,7 +111,7 @@ def _count(record: Record, findings: Findings) -> None:
     counts["I4.checked"] = counts["emails.promised"]
     counts["I5.checked"] = len(record.requests.asked)
     counts["I5.pending"] = record.requests.pending is not None
-    counts["I8.checked"] = len(record.timers.late_s)
+    counts["I8.checked"] = len(findings.late_s)
     counts["I10.checked"] = len(ledger.refunds)
     if ledger.captured:
         counts[f"money.{ledger.currency}.captured"] = ledger.captured

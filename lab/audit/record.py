@@ -51,21 +51,25 @@ class Terms:
         return int((self.started_s + since_s) * NS)
 
 
+class Unseen(NamedTuple):
+    """An event whose cause had not been seen when it was read."""
+
+    event_id: str
+    cause: str
+    simulated: str
+
+
 @dataclass(slots=True)
 class Causes:
-    """I7. `known`: every id and its cause, nothing for a command; `odd`: ids that are not made of their cause."""
+    """I7 and I8. `known`: every id and its cause, nothing for a command; `armed`: the deadlines that an event started.
+
+    `odd`: ids that are not made of their cause.
+    """
 
     known: dict[str, str] = field(default_factory=dict[str, str])
-    unseen: dict[str, str] = field(default_factory=dict[str, str])
+    unseen: list[Unseen] = field(default_factory=list[Unseen])
     odd: list[str] = field(default_factory=list[str])
-
-
-@dataclass(slots=True)
-class Timers:
-    """I8. `armed`: the deadlines that each event started, by field; `late_s`: how late those were that fired."""
-
     armed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    late_s: list[float] = field(default_factory=list[float])
 
 
 @dataclass(slots=True)
@@ -195,7 +199,6 @@ class Record:
     commands: dict[str, Asked] = field(default_factory=dict[str, Asked])
     moments: dict[str, list[Moment]] = field(default_factory=dict[str, list[Moment]])
     causes: Causes = field(default_factory=Causes)
-    timers: Timers = field(default_factory=Timers)
     ledger: Ledger = field(default_factory=Ledger)
     requests: Requests = field(default_factory=Requests)
     parcel: Parcel = field(default_factory=Parcel)

@@ -35,6 +35,9 @@ _A_MOMENT_S: Final = 0.5
 
 _LOOKS: Final = 4
 
+_SIDE_BY_SIDE: Final = 20
+"""Orders looked up at a time."""
+
 Progress = Callable[[int], None]
 
 
@@ -116,8 +119,8 @@ async def _read(
 async def _take(market: Market, auditor: Auditor, facts: Sequence[Fact]) -> None:
     """One round: fold, and look up what was let go of too early."""
     auditor.hear(facts)
-    for order_id in list(auditor.late):
-        auditor.reopen(order_id, await history(market, order_id))
+    for order_id, facts_of_it in await _look_up(market, list(auditor.late)):
+        auditor.reopen(order_id, facts_of_it)
     await _learn_policies(market, auditor)
 
 
@@ -141,8 +144,16 @@ async def _verify(market: Market, auditor: Auditor) -> None:
     """Read the histories of orders at fault again: what seemed to be missing may have been just beyond the cut."""
     if auditor.suspects:
         await asyncio.sleep(_A_MOMENT_S)
-    for order_id in list(auditor.suspects):
-        auditor.judge_alone(order_id, await history(market, order_id), again=True)
+    for order_id, facts in await _look_up(market, list(auditor.suspects)):
+        auditor.judge_alone(order_id, facts, again=True)
+
+
+async def _look_up(market: Market, order_ids: Sequence[str]) -> list[tuple[str, list[Fact]]]:
+    found: list[tuple[str, list[Fact]]] = []
+    for start in range(0, len(order_ids), _SIDE_BY_SIDE):
+        some = order_ids[start : start + _SIDE_BY_SIDE]
+        found += zip(some, await asyncio.gather(*(history(market, order_id) for order_id in some)), strict=True)
+    return found
 
 
 async def _learn_policies(market: Market, auditor: Auditor) -> None:

@@ -121,7 +121,7 @@ KNOWN: Final = {(owner, event.partition(":")[0]) for owner, event in STEPS}
 """Every event that an owner may record."""
 
 PHASE, PAYMENT, GOODS = (MACHINES.index(name) for name in ("phase", "payment", "goods"))
-PARCEL, DISPUTE = (MACHINES.index(name) for name in ("parcel", "dispute"))
+PARCEL, RATING, DISPUTE = (MACHINES.index(name) for name in ("parcel", "rating", "dispute"))
 
 
 def meaning(name: str, body: dict[str, Any]) -> str:

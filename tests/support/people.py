@@ -166,7 +166,7 @@ def _quarrel(rnd: Random) -> list[Ask]:
         lambda market: AcceptSettlement(actor=BUYER, offer_id=last(market, SettlementProposed)),
     ]
     if rnd.random() < 0.5:
-        then += [lambda market: SendReturn(actor=BUYER, dispute_id=last(market, DisputeOpened))]
+        then.append(lambda market: SendReturn(actor=BUYER, dispute_id=last(market, DisputeOpened)))
     return first + then
 
 

@@ -12,7 +12,9 @@ import pytest_asyncio
 
 from countermand.kernel.ids import ORDER_ID
 from lab import cli
-from lab.audit.inline import Violation
+from lab.audit import Options, Report, audit
+from lab.audit.invariants import Invariant, Violation
+from lab.market import Market
 from lab.stories import STORIES
 from tests.support import system as at
 
@@ -153,17 +155,19 @@ def test_a_broken_invariant_is_a_failure_though_every_story_is_right(
 ) -> None:
     """Exit 3, and which invariant of which order."""
 
-    def violated(order_id: str, _facts: object) -> list[Violation]:
-        return [Violation("I3", order_id, "refunded 9980 of 4990 captured")]
+    async def violated(market: Market, options: Options) -> Report:
+        report = await audit(market, options)
+        wrong = Violation(Invariant.I3, options.orders[0], "refunded 9980 of 4990 captured")
+        return replace(report, lines=(replace(report.lines[0], violations=(wrong,)), *report.lines[1:]))
 
-    monkeypatch.setattr("lab.stories.play.violations", violated)
+    monkeypatch.setattr("lab.stories.play.audit", violated)
 
     assert played_here(monkeypatch, "pocket-refund") == 3
 
     out = capsys.readouterr().out
     assert "refunded 9980 of 4990 captured" in out
     assert "1 of 1 stories right" in out
-    assert "1 violations" in out
+    assert "all invariants broken 1 times" in out
 
 
 def played_here(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:

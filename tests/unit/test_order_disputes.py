@@ -350,7 +350,7 @@ def test_p5_an_order_never_shipped_closes_with_a_full_refund_under_a_dispute_too
     DISPUTED_UNSENT.when(CloseUnshipped("e1"), at=after(days=8)).then(None)
 
 
-def test_r12_the_parcel_travels_under_a_dispute_and_after_it() -> None:
+def test_x6_the_parcel_travels_under_a_dispute_and_after_its_refund() -> None:
     sent = DISPUTED_UNSENT.when(NoteShipment(TRACKING, START)).then(noted())
     sent.when(NoteDelivery(after(days=4))).then(delivered(after(days=4))).wants()
     resolved = DISPUTED_UNSENT.given(by_dispute())

@@ -163,7 +163,6 @@ def test_what_the_desk_asks_of_itself_needs_no_order() -> None:
         ("bluffing", replied(Stance.CONTESTS)),
         ("silent", None),
         ("never-ships", None),
-        ("careless", None),
         ("manual", None),
     ],
 )

@@ -37,6 +37,13 @@ def test_simulated_time_never_lies_before_the_epoch() -> None:
     assert clock().simulated(STARTED - timedelta(days=1)) == EPOCH
 
 
+def test_simulated_time_stands_still_before_the_calendar_ends() -> None:
+    """So that the deadlines that follow are still dates."""
+    end = datetime(9000, 1, 1, tzinfo=UTC)
+    assert clock(1e7).simulated(STARTED + timedelta(days=3650)) == end
+    assert clock(1e7).simulated(STARTED + timedelta(days=9000)) == end
+
+
 @given(st.timedeltas(timedelta(), timedelta(days=800)), rates)
 def test_i8_a_timer_set_to_the_real_moment_of_a_deadline_is_never_early(later: timedelta, rate: float) -> None:
     """Rounding goes up: by 1.5 microseconds of real time at most.
