@@ -12,6 +12,7 @@ from nats.aio.client import Client
 
 from countermand.contracts.base import Owner
 from countermand.contracts.subjects import read
+from countermand.kernel.decider import Deadline
 from countermand.runtime.direct import READ_TIMEOUT_S
 from countermand.runtime.journal import Aggregate, Journal
 from countermand.runtime.names import Names
@@ -48,21 +49,28 @@ class Reconciler:
     async def reconcile(self) -> None:
         """One round: arm what open orders want and nobody has armed, cancel what nobody wants."""
         await self._read_on()
-        wanted = {
-            self._timers.subject(aggregate, deadline): (aggregate, deadline)
-            for aggregate in self._open.values()
-            for deadline in aggregate.wanted[-1]
-        }
+        wanted = self._wanted()
         armed = await self._armed(self._journal.owner)
         missing = [subject for subject in wanted if subject not in armed]
         for subject in missing:
             await self._timers.arm(*wanted[subject])
+        await self._read_on()  # What ended meanwhile may have cancelled its timer before we armed it.
+        wanted = self._wanted()
+        armed.update(missing)
         orphans = [subject for subject in armed if subject not in wanted and await self._is_orphan(subject)]
         for subject in orphans:
             await self._timers.cancel(subject)
         _log.info(
             "timers.reconciled", open=len(self._open), armed=len(armed), rearmed=len(missing), cancelled=len(orphans)
         )
+
+    def _wanted(self) -> dict[str, tuple[Aggregate[Any], Deadline]]:
+        """By its subject, every timer that should be armed."""
+        return {
+            self._timers.subject(aggregate, deadline): (aggregate, deadline)
+            for aggregate in self._open.values()
+            for deadline in aggregate.wanted[-1]
+        }
 
     async def _read_on(self) -> None:
         """Fold what was written since the last round."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import nats
 import pytest
+from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from countermand.contracts.base import Command, Event, Owner
@@ -29,6 +30,7 @@ from countermand.runtime.embedded import NatsServer, start_nats
 from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.handler import Handler
 from countermand.runtime.names import Names
+from countermand.runtime.reconciler import Reconciler
 from countermand.runtime.service import Service
 from countermand.runtime.settings import Settings
 from countermand.runtime.streams import COMMANDS, DEAD, REPLY, TIMERS, provision
@@ -145,7 +147,7 @@ class Shop:
         try:
             reader = DirectReader(nc)
             await reader.start()
-            yield Replica(card, Handler(card, nc, reader, self.names, Failpoint("")), self)
+            yield Replica(card, nc, reader, self)
         finally:
             await nc.close()
 
@@ -293,9 +295,10 @@ class Shop:
 class Replica:
     """A replica of a service. It hears nothing but what a test hands to it."""
 
-    def __init__(self, card: Card[Any, Any, Any], handler: Handler, shop: Shop) -> None:
-        self.handler = handler
+    def __init__(self, card: Card[Any, Any, Any], nc: Client, reader: DirectReader, shop: Shop) -> None:
+        self.handler = Handler(card, nc, reader, shop.names, Failpoint(""))
         self._card = card
+        self._nc = nc
         self._shop = shop
 
     async def does(self, order_id: str, command: Command, command_id: str | None = None) -> int:
@@ -328,3 +331,7 @@ class Replica:
         await subscription.unsubscribe()
         await self.handler.settle(raw)
         await nc.flush()
+
+    def reconciler(self) -> Reconciler:
+        """What a service runs beside its handler. It reads with the journal, and remembers for itself."""
+        return Reconciler(self.handler.journal, self.handler.timers, self._nc, self._shop.names)

@@ -6,11 +6,17 @@ Orders here run at the fastest clock: the 72 hours in which a seller must answer
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from countermand.contracts.order import AskSellerToCancel, CancelReason, WithdrawCancel
 from countermand.contracts.subjects import due_subject
+from countermand.kernel.decider import Deadline
 from countermand.runtime.embedded import NatsServer
+from countermand.runtime.journal import Aggregate
 from countermand.runtime.streams import TIMERS
+from countermand.runtime.timers import Timers
 from lab.facts import Fact
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
@@ -115,6 +121,30 @@ async def test_an_orphan_is_cancelled_by_the_reconciler(server: NatsServer) -> N
         await arm_by_hand(shop, orphan)
         assert await shop.armed() == sorted([orphan, wanted])
         await until_armed(shop, [wanted])
+
+
+async def test_what_ends_while_the_reconciler_looks_stays_cancelled(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds the timer missing because it was just cancelled, and must not arm it for good."""
+    order_id = some_order_id()
+    arm = Timers.arm
+    async with shop.replica() as order:
+        await order.does(order_id, place(under=terms_now()))
+        await order.does(order_id, ASK, "ask")
+        reconciler = order.reconciler()
+
+        async def end_it_and_then_arm(self: Timers, aggregate: Aggregate[Any], deadline: Deadline) -> None:
+            monkeypatch.setattr(Timers, "arm", arm)
+            withdrawal = WithdrawCancel(actor=BUYER, request_id="ask:AskSellerToCancel")
+            await order.does(order_id, withdrawal)
+            *_, withdrawn = await shop.stored("ORDER")
+            await order.hears("ORDER", withdrawn.sequence)
+            await arm(self, aggregate, deadline)
+
+        monkeypatch.setattr(Timers, "arm", end_it_and_then_arm)
+        await reconciler.reconcile()
+    assert await shop.armed() == [f"timer.order.{order_id}.PaymentDue.1"]
 
 
 async def test_an_arming_event_delivered_again_after_its_deadlines_end_arms_nothing(shop: Shop) -> None:
