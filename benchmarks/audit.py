@@ -86,7 +86,7 @@ async def _write(url: str, orders: int) -> None:
 
 
 def _interleaved(orders: int) -> Iterator[list[Wire]]:
-    """The messages of so many orders, several orders side by side: the first of each, the second of each …"""
+    """The messages of so many orders, several orders side by side: the first of each, then the second of each."""
     models = [
         cancelled_unpaid("model-a"),
         cancelled_refunded("model-b", PaymentMethod.WALLET),

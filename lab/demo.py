@@ -31,7 +31,7 @@ async def play_embedded(names: Sequence[str], seed: int, json: Path | None) -> i
     """Start a system of our own, play, stop it."""
     stories = chosen(names)
     console = _console()
-    console.print("starting NATS, mailbox, order, seller and notify …")
+    console.print("starting NATS, the mailbox and the services …")
     async with embedded() as system:
         # The store is new, so the ids may follow from the seed alone: the same seed gives the same orders.
         return await _play(system.nats_url, system.mailbox_url, stories, seed, "embedded", json, console)

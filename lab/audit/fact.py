@@ -1,9 +1,10 @@
 """Facts: what the streams hold, read with as little work as possible. A fact that cannot be read is still a fact."""
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, cast
+
+from pydantic_core import from_json
 
 from countermand.contracts.base import Owner
 from countermand.runtime.direct import Stored
@@ -93,7 +94,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _document(data: bytes) -> dict[str, Any] | None:
     try:
-        document: Any = json.loads(data)
+        document: Any = from_json(data)
     except ValueError:
         return None
     return cast("dict[str, Any]", document) if isinstance(document, dict) else None

@@ -1,6 +1,7 @@
 """An audit from beginning to end: cut the streams, read them once, judge every order, look again at what seems wrong."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,7 @@ from nats.errors import Error as NatsError
 from countermand.kernel.terms import Clock, TermsRef
 from countermand.runtime.policies import UnknownPolicy
 from countermand.runtime.settings import ConfigurationError
-from lab.audit.auditor import Auditor
+from lab.audit.auditor import LINGER_NS, Auditor
 from lab.audit.cut import Cut, take_cut
 from lab.audit.drained import busy_consumers
 from lab.audit.fact import COMMANDS, OWNERS, Fact, nanoseconds
@@ -34,6 +35,9 @@ _A_MOMENT_S: Final = 0.5
 """What was under way at the first look has arrived at the second."""
 
 _LOOKS: Final = 4
+
+_SELDOM: Final = (100_000, 50, 1_000)
+"""Nothing here makes cycles, and the collector would walk through all open orders again and again: a third of the time."""
 
 _SIDE_BY_SIDE: Final = 20
 """Orders looked up at a time."""
@@ -76,7 +80,7 @@ async def audit(market: Market, options: Options, progress: Progress | None = No
     cut = await take_cut(market)
     judge = Judge(now=cut.now, grace=int(options.grace_s * NS), drained=options.drained)
     since = nanoseconds(options.since) if options.since else 0
-    auditor = Auditor(judge, run=options.run, since=since)
+    auditor = Auditor(judge, run=options.run, since=since, linger_ns=LINGER_NS)
     recorded: dict[str, str] = {}
     if options.orders:
         before = await _look_at(market, options, auditor, recorded)
@@ -101,8 +105,10 @@ async def _read(
 ) -> None:
     """Read every stream once, up to the cut."""
     messages = 0
+    thresholds = gc.get_threshold()
     try:
         async with _feeds(market, options, cut) as feeds:
+            gc.set_threshold(*_SELDOM)
             async for facts in merged(feeds):
                 await _take(market, auditor, facts)
                 if options.mailbox_url:
@@ -113,6 +119,8 @@ async def _read(
                     progress(messages)
     except (ReadError, TimeoutError, NatsError) as error:
         raise ConfigurationError(str(error) or type(error).__name__) from error
+    finally:
+        gc.set_threshold(*thresholds)
     auditor.finish()
 
 

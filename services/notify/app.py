@@ -79,11 +79,10 @@ def _compose() -> Card[SendEmail, Letters, LetterEvent]:
     try:
         mail = MailSettings()
         sender = SmtpSender(mail.smtp_url, mail.smtp_connections)
-        read_sender(mail.mail_from)
     except ValidationError as error:
         raise ConfigurationError(explain(error)) from error
     except ValueError as error:
-        msg = f"SMTP_URL or MAIL_FROM: {error}"
+        msg = f"SMTP_URL: {error}"
         raise ConfigurationError(msg) from error
     try:
         read_sender(mail.mail_from)

@@ -40,9 +40,9 @@ def late_payment() -> History:
     return h
 
 
-def unpaid_expired() -> History:
+def unpaid_expired(name: str = "unpaid_expired") -> History:
     """Nobody pays."""
-    h = History("unpaid_expired", paid=False)
+    h = History(name, paid=False)
     placed = h.place()
     cancelled = h.wait(days=20).cancel(f"{placed}:PaymentDue", None, CancelGround.NEVER_PAID)
     h.close(cancelled, Outcome.UNPAID_EXPIRED)
@@ -170,10 +170,11 @@ def goods_after_the_refund(name: str = "goods_after_the_refund") -> History:
     request = h.request()
     cancelled = h.wait(hours=72).cancel(f"{request}:AnswerDue", request, CancelGround.SILENCE)
     h.close(h.receive(h.refund(cancelled)), Outcome.CANCELLED_REFUNDED)
+    h.mail()
     shipped = h.ship()
     h.show_shipment(shipped)
     h.deliver(h.hand_over(h.scan(shipped)), after_cancellation=True)
-    return h.mail()
+    return h
 
 
 def resellers() -> History:

@@ -183,6 +183,13 @@ class History:
         self.wires.append(Wire(event.owner, subject, wire_headers, event.model_dump_json().encode()))
         return event_id
 
+    def unwrite(self, event_id: str) -> Event:
+        """Take the last event back."""
+        event = self.events.pop(event_id)
+        self.wires.pop()
+        self._revisions[event.owner] -= 1
+        return event
+
     def wait(self, **span: float) -> "History":
         """Simulated time passes, as in `days=3`."""
         self.now += timedelta(**span)
