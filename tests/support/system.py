@@ -51,7 +51,6 @@ COUNTERMAND: Final = str(Path(sysconfig.get_path("scripts")) / "countermand")
 """The console script, as people run it."""
 
 _EVENTS_AT_ONCE: Final = 1_000
-_VERY_LONG_S: Final = 600.0
 _RECONNECT_EVERY_S: Final = 0.2
 
 CANCELLED_UNPAID: Final = Counter(
@@ -175,6 +174,7 @@ async def launched(*args: str, temporary: Path) -> AsyncGenerator[asyncio.subpro
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         yield process
@@ -182,6 +182,11 @@ async def launched(*args: str, temporary: Path) -> AsyncGenerator[asyncio.subpro
         if process.returncode is None:
             end([process.pid, *descendants(process.pid)])
         await process.communicate()
+
+
+def press_ctrl_c(process: asyncio.subprocess.Process) -> None:
+    """What a terminal does: everybody in the command's group is interrupted, not the command alone."""
+    os.killpg(process.pid, signal.SIGINT)
 
 
 def end(pids: Sequence[int]) -> None:
@@ -333,11 +338,11 @@ async def count_of(market: Market, owner: Owner, event: str) -> int:
 
 
 @asynccontextmanager
-async def patient(market: Market, service: Owner) -> AsyncGenerator[None]:
-    """While the block runs, this service's consumers wait very long for an ack: only what is given back comes again."""
+async def patient(market: Market, service: Owner, ack_wait_s: float = 600.0) -> AsyncGenerator[None]:
+    """While the block runs, this service's consumers wait so long for an ack; very long: only what is given back comes again."""
     infos = (await consumers(market, service)).values()
     for info in infos:
-        await market.js.add_consumer(info.stream_name, config=info.config.evolve(ack_wait=_VERY_LONG_S))
+        await market.js.add_consumer(info.stream_name, config=info.config.evolve(ack_wait=ack_wait_s))
     yield
     for info in infos:
         await market.js.add_consumer(info.stream_name, config=info.config)

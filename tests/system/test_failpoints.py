@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
+from typing import Final
 
 import pytest
 import pytest_asyncio
 
 from countermand.contracts.base import Owner
+from countermand.kernel.ids import order_id_from
 from countermand.runtime.failpoints import EXIT_CODE
 from lab.market import Market
 from lab.stories import STORIES
@@ -17,6 +19,9 @@ from lab.system import CARDS, System, embedded
 from tests.support import system as at
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LATER_THAN_ALL_ELSE_S: Final = 5.0
+"""Of redelivery: the restarted service has done the rest by then."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -31,6 +36,7 @@ async def system() -> AsyncGenerator[System]:
 @pytest.mark.parametrize(
     ("crash_at", "story", "expected"),
     [
+        ("order:after_append:CancelDialogOpened", "change-of-mind", at.CANCELLED_UNPAID),
         ("order:before_append:OrderCancelled", "change-of-mind", at.CANCELLED_UNPAID),
         ("order:after_append:OrderCancelled", "change-of-mind", at.CANCELLED_UNPAID),
         ("order:after_append:OrderCancelled", "pocket-refund", at.CANCELLED_REFUNDED),
@@ -74,6 +80,25 @@ async def test_a_crash_there_changes_nothing_of_what_happens(
     after = await at.mail_count(system.mailbox_url)
     assert after["received"] - before["received"] == len(promised) + twice
     assert after["duplicates"] - before["duplicates"] == twice
+
+
+async def test_a_timer_is_not_armed_again_when_what_it_waited_for_has_come(system: System) -> None:
+    """The event that arms it comes again after everything else: the order is closed, so nothing is armed."""
+    order_id = order_id_from("armed")
+    await system.services["order"].stop()
+    async with at.connected(system.nats_url) as market, at.patient(market, Owner.ORDER, LATER_THAN_ALL_ELSE_S):
+        doomed = await at.start_service(system, "order", {"COUNTERMAND_CRASH_AT": "order:after_arming:AnswerDue"})
+        buying = asyncio.create_task(at.Buyer(market, order_id).cancels_unpaid())
+        try:
+            assert await at.ended(doomed) == EXIT_CODE
+            await at.start_service(system, "order")
+            await buying
+        finally:
+            buying.cancel()
+        await at.drained(market)
+
+        assert (await at.events_of_all(market))[order_id] == at.CANCELLED_UNPAID
+        assert [subject for subject in await at.armed_timers(market) if order_id in subject] == []
 
 
 async def played(market: Market, story: Story, run: str) -> Performance:

@@ -1,9 +1,9 @@
 """However the command line ends, nothing of it stays: no process, and after a civil end no file either."""
 
 import asyncio
-import signal
 import sys
 from asyncio.subprocess import Process
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -29,8 +29,8 @@ async def test_no_child_outlives_a_command_killed_with_9(tmp_path: Path, command
             at.end(family)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_up_stops_everything_when_asked(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("ask", [at.press_ctrl_c, Process.terminate])
+async def test_up_stops_everything_when_asked(tmp_path: Path, ask: Callable[[Process], None]) -> None:
     """Ctrl-C is how one ends it, so it is no failure: 0."""
     async with at.launched("up", temporary=tmp_path) as process:
         family = await complete_family_of(process)
@@ -38,7 +38,7 @@ async def test_up_stops_everything_when_asked(tmp_path: Path, number: signal.Sig
         told = (await said(process, "Press Ctrl-C to stop.")).splitlines()
         assert [line.split()[0] for line in told[:3]] == ["NATS", "mailbox", "logs"]
 
-        process.send_signal(number)
+        ask(process)
         _, err = await asyncio.wait_for(process.communicate(), at.WITHIN_S)
 
         assert (process.returncode, err.decode()) == (0, "")
@@ -52,7 +52,7 @@ async def test_demo_can_be_interrupted(tmp_path: Path) -> None:
         family = await complete_family_of(process)
         await said(process, "settling (3 of")
 
-        process.send_signal(signal.SIGINT)
+        at.press_ctrl_c(process)
         out, err = await asyncio.wait_for(process.communicate(), at.WITHIN_S)
 
         assert (process.returncode, err.decode()) == (130, "")
