@@ -293,10 +293,10 @@ class History:
         body = CancelSuperseded(brief=self.brief, request_id=request, tracking_number="LX1", shipped_at=self.now)
         return self.tell(body, cause, "NoteShipment")
 
-    def withdraw(self, request: str) -> str:
+    def withdraw(self, request: str, *, cause: str | None = None) -> str:
         """The buyer takes it back."""
         body = CancelWithdrawn(brief=self.brief, request_id=request)
-        return self.tell(body, self.ask("WithdrawCancel"), "WithdrawCancel")
+        return self.tell(body, cause or self.ask("WithdrawCancel"), "WithdrawCancel")
 
     def supersede_acceptance(self, request: str, cause: str) -> str:
         """The seller's yes came too late."""
@@ -425,11 +425,11 @@ class History:
         """Nothing holds the parcel any more."""
         return self.tell(ParcelReleased(ended_id=ended, ships_at=None), cause, "EndRequest")
 
-    def ship(self, plan: str | None = None) -> str:
+    def ship(self, plan: str | None = None, *, cause: str | None = None) -> str:
         """The parcel leaves: as planned, or by hand."""
         if plan:
             self.until(self._of(plan, ParcelPlanned).ships_at)
-        cause = f"{plan}:HandOverDue" if plan else self.ask("ShipOrder", "seller")
+        cause = cause or (f"{plan}:HandOverDue" if plan else self.ask("ShipOrder", "seller"))
         body = Shipped(
             tracking_number="LX1",
             shipped_at=self.now,
@@ -458,7 +458,7 @@ class History:
 
     # The dispute
 
-    def dispute(self, claim: int | None = None) -> str:
+    def dispute(self, claim: int | None = None, *, cause: str | None = None) -> str:
         """The buyer claims money back."""
         body = DisputeOpened(
             brief=self.brief,
@@ -469,7 +469,7 @@ class History:
             opened_at=self.now,
             answer_by=self.now + timedelta(days=self.policy.dispute_answered_within_days),
         )
-        return self.tell(body, self.ask("OpenDispute", "dispute"), "OpenCase")
+        return self.tell(body, cause or self.ask("OpenDispute", "dispute"), "OpenCase")
 
     def note_dispute(self, dispute: str, *, moot: bool = False) -> str:
         """The order hears of it."""
@@ -481,19 +481,19 @@ class History:
         body = DisputeAnswered(dispute_id=dispute, stance=Stance.CONTESTS, text="", evidence=(), negotiate_until=until)
         return self.tell(body, self.ask("AnswerDispute", "dispute"), "AnswerDispute")
 
-    def propose(self, dispute: str, amount: int, by: Role = Role.SELLER) -> str:
+    def propose(self, dispute: str, amount: int, by: Role = Role.SELLER, *, cause: str | None = None) -> str:
         """One side offers."""
         until = self.now + timedelta(days=self.policy.negotiation_ends_after_days)
         body = SettlementProposed(
             dispute_id=dispute, by=by, remedy=Remedy(amount=usd(amount)), text="", negotiate_until=until
         )
-        return self.tell(body, self.ask("ProposeSettlement", "dispute"), "ProposeSettlement")
+        return self.tell(body, cause or self.ask("ProposeSettlement", "dispute"), "ProposeSettlement")
 
-    def settle(self, dispute: str, offer: str, by: Role = Role.BUYER) -> str:
+    def settle(self, dispute: str, offer: str, by: Role = Role.BUYER, *, cause: str | None = None) -> str:
         """The other side accepts."""
         remedy = self._of(offer, SettlementProposed).remedy
         body = SettlementAccepted(dispute_id=dispute, offer_id=offer, by=by, remedy=remedy, return_by=None)
-        return self.tell(body, self.ask("AcceptSettlement", "dispute"), "AcceptSettlement")
+        return self.tell(body, cause or self.ask("AcceptSettlement", "dispute"), "AcceptSettlement")
 
     def send_back(self, dispute: str) -> str:
         """The goods go back."""

@@ -98,7 +98,7 @@ async def connected(url: str) -> AsyncGenerator[Market]:
         url, max_reconnect_attempts=-1, reconnect_time_wait=_RECONNECT_EVERY_S, error_cb=say_nothing
     )
     try:
-        market = Market(nc, Names())
+        market = Market(nc, Names(), url)
         await market.reader.start()
         yield market
     finally:
