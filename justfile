@@ -21,9 +21,15 @@ lint:
     uv run pyright
     uv run lint-imports
 
-# Writes the schemas and the AsyncAPI document.
+# Writes the schemas, the AsyncAPI document, the page of policies and the table of rules.
 docs:
     uv run python -m countermand.contracts.schemas docs/contracts
+    uv run python -m lab.policy.page
+    uv run python -m tests.mutations.rules docs/rules.md
+
+# Breaks each rule once, on a copy, and sees that its test or story notices.
+mutations *arguments:
+    uv run python -m tests.mutations {{ arguments }}
 
 # Everything that must hold before a change is done.
 check: lint test

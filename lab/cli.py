@@ -14,13 +14,14 @@ from typer import TyperException
 
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
+from lab.policy.commands import policy_app
 
 PASS: Final = 0
 CONFIGURATION: Final = 2
 BROKEN: Final = 3
 INTERRUPTED: Final = 130
 
-SERVICES: Final = ("order", "seller", "notify", "mailbox")
+SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
 """Every deployable, as `ls services` lists them."""
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(policy_app)
 
 NatsUrl = Annotated[
     str | None, typer.Option("--nats", envvar="NATS_URL", help="a running system; nothing: an embedded one")
@@ -136,18 +138,48 @@ def provision(nats: NatsUrl = None) -> int:
 def why(order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")], nats: NatsUrl = None) -> int:
     """Tell the causal timeline of one order in words, across all services."""
     from lab.market import Market  # noqa: PLC0415
-    from lab.why import show, timeline  # noqa: PLC0415
+    from lab.why import feedback, show, timeline  # noqa: PLC0415
 
     async def tell() -> int:
         market = await Market.connect(_named(nats), Names(load_settings().subject_prefix))
         try:
             await market.check()
-            show(await timeline(market, order_id), order_id, Console(width=None if sys.stdout.isatty() else 200))
+            console = Console(width=None if sys.stdout.isatty() else 200)
+            show(await timeline(market, order_id), order_id, console)
+            console.print(await feedback(market, order_id))
         finally:
             await market.close()
         return PASS
 
     return _run(tell())
+
+
+@app.command()
+def audit(
+    *,
+    nats: NatsUrl = None,
+    run: Annotated[str | None, typer.Option("--run", help="only the orders of that run")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="only orders placed since, as 2026-01-31T12:00Z")] = None,
+    orders: Annotated[str, typer.Option("--orders", metavar="ID,…", help="only these orders")] = "",
+    grace: Annotated[str, typer.Option("--grace", help="what is younger may still be on its way")] = "10s",
+    drained: Annotated[
+        bool, typer.Option("--drained", help="nothing is on its way any more, so nothing may be")
+    ] = False,
+    mailbox: MailboxUrl = None,
+    json: JsonPath = None,
+) -> int:
+    """Check every invariant on every order that the streams hold."""
+    from lab.audit import command  # noqa: PLC0415
+
+    options = command.Options(
+        run=run,
+        since=command.moment(since) if since else None,
+        orders=command.order_ids(orders),
+        grace_s=command.seconds(grace),
+        drained=drained,
+        mailbox_url=mailbox,
+    )
+    return _run(command.run(_named(nats), options, json))
 
 
 def _named(nats: str | None) -> str:

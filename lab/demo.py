@@ -31,7 +31,7 @@ async def play_embedded(names: Sequence[str], seed: int, json: Path | None) -> i
     """Start a system of our own, play, stop it."""
     stories = chosen(names)
     console = _console()
-    console.print("starting NATS, mailbox, order, seller and notify …")
+    console.print("starting NATS, the mailbox and the services …")
     async with embedded() as system:
         # The store is new, so the ids may follow from the seed alone: the same seed gives the same orders.
         return await _play(system.nats_url, system.mailbox_url, stories, seed, "embedded", json, console)
@@ -135,13 +135,14 @@ def _report(performance: Performance, console: Console) -> None:
     console.print(table)
     for verdict in performance.verdicts:
         _complain(verdict, console)
-    for violation in performance.violations:
-        console.print(f"[red]{violation.invariant}[/red] order {violation.order_id}: {violation.what}")
+    for violation in performance.report.violations:
+        whose = f"order {violation.order_id}: " if violation.order_id else ""
+        console.print(f"[red]{violation.invariant}[/red] {whose}{violation.what}", highlight=False)
     right = sum(verdict.ok for verdict in performance.verdicts)
     emails = sum(len(verdict.emails) for verdict in performance.verdicts)
-    broken = f"{len(performance.violations)} violations" if performance.violations else "hold"
+    broken = f"broken {len(performance.report.violations)} times" if performance.report.violations else "hold"
     console.print(
-        f"{right} of {len(performance.verdicts)} stories right, {emails} emails, I1 I3 I5 {broken}, "
+        f"{right} of {len(performance.verdicts)} stories right, {emails} emails, all invariants {broken}, "
         f"seed {performance.seed}, {performance.seconds:.1f} s"
     )
 

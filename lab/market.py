@@ -43,8 +43,9 @@ class Refusal:
 class Market:
     """A connection to a running system."""
 
-    def __init__(self, nc: Client, names: Names) -> None:
+    def __init__(self, nc: Client, names: Names, url: str = "") -> None:
         self.nc = nc
+        self.url = url
         self.names = names
         self.js = nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
         self.reader = DirectReader(nc)
@@ -72,7 +73,7 @@ class Market:
         except (NatsError, OSError, ValueError) as error:
             msg = f"no NATS server answers at {url}: {str(error) or type(error).__name__}"
             raise ConfigurationError(msg) from error
-        market = Market(nc, names or Names())
+        market = Market(nc, names or Names(), url)
         await market.reader.start()
         return market
 

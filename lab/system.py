@@ -21,11 +21,12 @@ from countermand.runtime.embedded import Child, NatsServer, StartError, Supervis
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, Settings, load_settings
 from countermand.runtime.streams import provision
+from services.dispute.app import CARD as DISPUTE
 from services.notify.app import CARD as NOTIFY
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
 
-CARDS: Final[tuple[Card[Any, Any, Any], ...]] = (ORDER, SELLER, NOTIFY)
+CARDS: Final[tuple[Card[Any, Any, Any], ...]] = (ORDER, SELLER, DISPUTE, NOTIFY)
 """The services with a journal, in the order in which they start."""
 
 READY_WITHIN_S: Final = 60.0

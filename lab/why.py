@@ -13,6 +13,7 @@ from countermand.kernel.ids import is_order_id
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError
 from lab.facts import history
+from lab.feedback import record_of
 from lab.market import Market
 from lab.words import in_words
 
@@ -86,6 +87,17 @@ async def timeline(market: Market, order_id: str) -> list[Step]:
         Step(number, at, simulated_at, who, what, _because(caused_by, numbers))
         for number, (at, _, simulated_at, who, what, caused_by) in enumerate(lines, 1)
     ]
+
+
+async def feedback(market: Market, order_id: str) -> str:
+    """What is known of the order's seller (R24), in words."""
+    facts = await history(market.reader, market.names, order_id)
+    seller = facts[0].body.brief.seller
+    record = await record_of(market, seller.id)
+    known = (
+        f"{record.positive_percent:g} % positive from {record.orders} orders" if record else "no order has ended yet"
+    )
+    return f"Seller {seller.id} ({seller.profile}): {known}."
 
 
 def show(steps: list[Step], order_id: str, console: Console) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-_SENTENCES: Final[dict[str, str]] = {
+SENTENCES: Final[dict[str, str]] = {
     "OrderPlaced": "{e.brief.buyer.name} orders “{e.brief.item}” for {e.brief.price}",
     "PaymentAcknowledged": "the payment of {e.amount} is confirmed",
     "CancelDialogOpened": "the buyer presses Cancel ({e.reason}); the dialog says: {e.advice}",
@@ -32,6 +32,23 @@ _SENTENCES: Final[dict[str, str]] = {
     "ParcelStopped": "the parcel is stopped: it never leaves",
     "Shipped": "parcel {e.tracking_number} is handed to the carrier",
     "ParcelScanned": "the carrier scans parcel {e.tracking_number}",
+    "TrackingAsked": "the buyer asks for the tracking number, to be shown by {e.provide_by:%d %b %H:%M}",
+    "TrackingProvided": "the seller shows the tracking number {e.tracking_number}",
+    "TrackingUnavailable": "the seller cannot show a tracking number",
+    "PartialRefundOffered": "the seller would give {e.amount} back {e.text}",
+    "PartialRefundNoted": "the order notes the seller's offer of {e.amount}",
+    "PartialRefundAccepted": "the buyer takes the {e.amount}",
+    "ResellerRefundedCustomer": "the reseller refunds its customer {e.customer.name} {e.amount}, at its own cost",
+    "DisputeNoted": "the order waits for the dispute",
+    "DisputeReplied": "the seller {e.stance} the claim {e.text}",
+    "SellerRated": "the end ({e.outcome}) goes into the seller's feedback, positive: {e.positive}",
+    "DisputeOpened": "the buyer opens a dispute ({e.ground}) and claims {e.claim}; the seller has until {e.answer_by:%d %b %H:%M}",
+    "DisputeAnswered": "the seller {e.stance} the claim {e.text}; the two may agree until {e.negotiate_until:%d %b %H:%M}",
+    "SettlementProposed": "the {e.by} offers to end it with {e.remedy.amount}",
+    "SettlementAccepted": "the {e.by} accepts {e.remedy.amount}",
+    "ReturnSent": "the goods are sent back",
+    "DisputeEscalated": "the platform steps in: {e.why}",
+    "DisputeResolved": "the dispute ends by {e.by}: {e.refund} of {e.claim} goes back (rule {e.rule}). {e.explanation}",
     "EmailSent": "an email to {e.to}: “{e.subject}”",
     "EmailFailed": "the email to {e.to} is refused by the mail server: {e.reason}",
 }
@@ -39,7 +56,7 @@ _SENTENCES: Final[dict[str, str]] = {
 
 def in_words(name: str, body: BaseModel) -> str:
     """The event as a sentence; one that has no words yet is shown by its name."""
-    template = _SENTENCES.get(name)
+    template = SENTENCES.get(name)
     return " ".join(template.format(e=_Printable(body)).split()) if template else name
 
 

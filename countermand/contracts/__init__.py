@@ -3,15 +3,17 @@
 One file per owner. Bodies hold business facts only; ids, times and causes travel in CloudEvents headers.
 """
 
-from countermand.contracts import notify, order, seller
+from countermand.contracts import dispute, notify, order, seller
 from countermand.contracts.base import Command, Event, Message
 
 COMMANDS: dict[str, type[Command]] = {
-    cls.__name__: cls for module in (order, seller, notify) for cls in module.COMMANDS
+    cls.__name__: cls for module in (order, seller, dispute, notify) for cls in module.COMMANDS
 }
 """Every command that may be published on `cmd.<service>.<order_id>.<CommandName>`, by name."""
 
-EVENTS: dict[str, type[Event]] = {cls.__name__: cls for module in (order, seller, notify) for cls in module.EVENTS}
+EVENTS: dict[str, type[Event]] = {
+    cls.__name__: cls for module in (order, seller, dispute, notify) for cls in module.EVENTS
+}
 """Every event of every owner, by name."""
 
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}

@@ -17,11 +17,16 @@ Reference = Annotated[str, Field(min_length=1, max_length=1_000)]
 """The id of a message that this one answers."""
 
 
+EmailAddress = Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>]+@[^@\s<>]+$")]
+"""Where emails reach somebody (RFC 5321 allows 254 characters)."""
+
+
 class Owner(StrEnum):
     """Who may publish a message's subject, and whose stream keeps it."""
 
     ORDER = "order"
     SELLER = "seller"
+    DISPUTE = "dispute"
     NOTIFY = "notify"
 
 
@@ -72,7 +77,7 @@ class Contact(BaseModel):
 
     id: Name
     name: Name
-    email: str = Field(max_length=254, pattern=r"^[^@\s<>]+@[^@\s<>]+$")
+    email: EmailAddress
 
 
 class SellerRef(BaseModel):
@@ -82,6 +87,15 @@ class SellerRef(BaseModel):
 
     id: Name
     profile: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
+class SellerRecord(BaseModel):
+    """What buyers can see of a seller (R24): positive feedback in percent, and the number of orders it comes from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    positive_percent: float = Field(ge=0, le=100)
+    orders: int = Field(ge=0)
 
 
 class Brief(BaseModel):

@@ -4,7 +4,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from countermand.contracts.base import Command, Event, Name, Owner, Reference
+from countermand.contracts.base import Command, EmailAddress, Event, Name, Owner, Reference
 from countermand.kernel.policy import PromisedEmail
 
 
@@ -17,7 +17,7 @@ class EmailSent(_Event):
 
     kind: PromisedEmail
     fact_id: Reference = Field(description="the event that promised it")
-    to: Name
+    to: EmailAddress
     subject: Name
     message_id: Name = Field(description="the Message-ID header, the same at every try")
 
@@ -27,7 +27,7 @@ class EmailFailed(_Event):
 
     kind: PromisedEmail
     fact_id: Reference
-    to: Name
+    to: EmailAddress
     message_id: Name
     reason: str = Field(max_length=500)
 

@@ -6,7 +6,19 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from countermand.contracts.base import Actor, Brief, Command, Event, Name, Owner, Reference, Text
+from countermand.contracts.base import (
+    Actor,
+    Brief,
+    Command,
+    Contact,
+    Event,
+    Name,
+    Owner,
+    Reference,
+    SellerRecord,
+    SellerRef,
+    Text,
+)
 from countermand.kernel.money import Money
 from countermand.kernel.terms import TermsRef
 
@@ -55,14 +67,12 @@ class CancelGround(StrEnum):
     NEVER_SHIPPED = "never_shipped"
 
 
-class Answer(StrEnum):
-    """What became of a request: each confirmed one gets exactly one answer (I5)."""
+class RefundCause(StrEnum):
+    """Why money goes back."""
 
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    EXPIRED = "expired"
-    SUPERSEDED = "superseded"
-    WITHDRAWN = "withdrawn"
+    CANCELLATION = "cancellation"
+    PARTIAL_REFUND = "partial_refund"
+    DISPUTE = "dispute"
 
 
 class Outcome(StrEnum):
@@ -73,6 +83,10 @@ class Outcome(StrEnum):
     UNPAID_EXPIRED = "unpaid_expired"
     NEVER_SHIPPED_REFUNDED = "never_shipped_refunded"
     COMPLETED = "completed"
+    COMPLETED_PARTIAL_REFUND = "completed_partial_refund"
+    DISPUTE_REFUNDED = "dispute_refunded"
+    DISPUTE_PARTIAL = "dispute_partial"
+    DISPUTE_DENIED = "dispute_denied"
 
 
 class Goods(StrEnum):
@@ -99,6 +113,9 @@ class PlaceOrder(_Command):
     paid: bool = Field(default=False, description="the platform confirmed the money at once, as with a wallet")
     terms: TermsRef
     run_id: Name | None = Field(default=None, description="the test run that this order belongs to")
+    customer: Contact | None = Field(
+        default=None, description="R26: the buyer is a reseller and orders for this customer"
+    )
 
 
 class AcknowledgePayment(_Command):
@@ -106,9 +123,10 @@ class AcknowledgePayment(_Command):
 
 
 class OpenCancelDialog(_Command):
-    """The buyer presses Cancel (R4). Nothing is sent to the seller yet."""
+    """The buyer presses Cancel (R4). Nothing is sent to the seller yet. The seller's record is shown in the dialog (R24)."""
 
     reason: CancelReason
+    seller_record: SellerRecord | None = None
 
 
 class ConfirmCancel(_Command):
@@ -130,6 +148,26 @@ class AskSellerToCancel(_Command):
     text: Text = ""
 
 
+class AskForTracking(_Command):
+    """The buyer tests a seller who says that the parcel has left (R17)."""
+
+
+class AcceptPartialRefund(_Command):
+    """The buyer takes the part of the money that the seller offered (R21)."""
+
+    offer_id: Reference
+
+
+class RefundCustomer(_Command):
+    """A reseller refunds its own customer, at its own cost (R26)."""
+
+    amount: Money
+
+
+class ConfirmReceipt(_Command):
+    """The buyer says that the parcel has arrived."""
+
+
 class OrderPlaced(_Event):
     """The order exists, under terms that never change."""
 
@@ -141,6 +179,7 @@ class OrderPlaced(_Event):
     pay_by: datetime | None = Field(description="P4; nothing when it is paid already")
     ship_by: datetime | None = Field(description="P5; nothing until it is paid")
     run_id: Name | None = None
+    customer: Contact | None = None
 
 
 class PaymentAcknowledged(_Event):
@@ -158,6 +197,7 @@ class CancelDialogOpened(_Event):
 
     reason: CancelReason
     advice: Text
+    seller_record: SellerRecord | None = None
     lapses_at: datetime = Field(description="P1")
 
 
@@ -233,6 +273,7 @@ class OrderCancelled(_Event):
     ground: CancelGround
     request_id: Reference | None = Field(description="the request that this answers, if one was pending")
     refund_due_minor: int = Field(ge=0, description="captured and not yet refunded, in minor units")
+    dispute_id: Reference | None = Field(default=None, description="the dispute that this makes moot")
 
 
 class AcceptanceSuperseded(_Event):
@@ -250,18 +291,55 @@ class ShipmentNoted(_Event):
 
 
 class ShipmentSuperseded(_Event):
-    """A parcel left although the order was cancelled (X1, R12): the refund stands, and the goods may still arrive."""
+    """A parcel left although the order was cancelled or refunded (X1, R12): the refund stands, the goods may still arrive."""
 
     tracking_number: Name
     shipped_at: datetime
 
 
 class OrderDelivered(_Event):
-    """The parcel arrived. `after_cancellation`: the order was cancelled before (R12)."""
+    """The parcel arrived. `after_cancellation`: the order was cancelled or refunded before (R12)."""
 
     delivered_at: datetime
     protected_until: datetime | None = Field(description="P9; nothing after a cancellation")
     after_cancellation: bool
+
+
+class TrackingAsked(_Event):
+    """The buyer wants the proof of shipment (R17). `request_id`: the refused request."""
+
+    seller: SellerRef
+    request_id: Reference
+    asked_at: datetime
+    provide_by: datetime = Field(description="P6")
+
+
+class DisputeNoted(_Event):
+    """The order knows of the dispute, and waits for its resolution. `moot`: it had ended before."""
+
+    dispute_id: Reference
+    moot: bool
+
+
+class PartialRefundNoted(_Event):
+    """The order knows of the seller's offer of a part; it replaces an earlier one (X9)."""
+
+    offer_id: Reference
+    amount: Money
+
+
+class PartialRefundAccepted(_Event):
+    """The buyer took the seller's offer (R21)."""
+
+    offer_id: Reference
+    amount: Money
+
+
+class ResellerRefundedCustomer(_Event):
+    """A reseller refunded its customer at its own cost (R26): its own money, not the order's."""
+
+    customer: Contact
+    amount: Money
 
 
 class RefundIssued(_Event):
@@ -270,9 +348,10 @@ class RefundIssued(_Event):
     brief: Brief
     amount: Money
     method: PaymentMethod
-    ground: CancelGround
+    cause: RefundCause
     issued_at: datetime
     arrives_at: datetime = Field(description="P11")
+    lost_dispute: bool = Field(default=False, description="P15: it settles a dispute that the seller lost")
 
 
 class RefundReceived(_Event):
@@ -285,9 +364,11 @@ class RefundReceived(_Event):
 class OrderClosed(_Event):
     """The order ended."""
 
+    seller: SellerRef
     outcome: Outcome
     goods: Goods
     refunded: Money
+    against_seller: bool = Field(description="P15: whether the end counts against the seller (R24)")
 
 
 COMMANDS: Final[tuple[type[Command], ...]] = (
@@ -297,6 +378,10 @@ COMMANDS: Final[tuple[type[Command], ...]] = (
     ConfirmCancel,
     WithdrawCancel,
     AskSellerToCancel,
+    AskForTracking,
+    AcceptPartialRefund,
+    RefundCustomer,
+    ConfirmReceipt,
 )
 EVENTS: Final[tuple[type[Event], ...]] = (
     OrderPlaced,
@@ -314,6 +399,11 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ShipmentNoted,
     ShipmentSuperseded,
     OrderDelivered,
+    TrackingAsked,
+    DisputeNoted,
+    PartialRefundNoted,
+    PartialRefundAccepted,
+    ResellerRefundedCustomer,
     RefundIssued,
     RefundReceived,
     OrderClosed,

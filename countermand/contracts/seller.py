@@ -6,7 +6,9 @@ from typing import ClassVar, Final
 from pydantic import Field
 
 from countermand.contracts.base import Actor, Command, Event, Name, Owner, Reference, SellerRef, Text
-from countermand.contracts.order import CancelReason, RefusalGround
+from countermand.contracts.dispute import Evidence, Stance
+from countermand.contracts.order import CancelReason, Outcome, RefusalGround
+from countermand.kernel.money import Money
 
 
 class _Command(Command):
@@ -45,6 +47,19 @@ class ShipOrder(_Command):
     tracking_number: Name | None = None
 
 
+class ProvideTracking(_Command):
+    """The seller gives the tracking number, by hand (R17)."""
+
+    tracking_number: Name
+
+
+class OfferPartialRefund(_Command):
+    """The seller concedes a part of the money, by hand (R21)."""
+
+    amount: Money
+    text: Text = ""
+
+
 class RequestHeard(_Event):
     """The seller has read a request and will answer later; `answers_at` is nothing when a person will."""
 
@@ -75,6 +90,41 @@ class SellerMessaged(_Event):
     reason: CancelReason
     text: Text
     request_id: Reference | None
+
+
+class TrackingProvided(_Event):
+    """The seller shows a tracking number (R17). Whether a carrier ever scans it is another matter."""
+
+    tracking_number: Name
+
+
+class TrackingUnavailable(_Event):
+    """The seller cannot show a tracking number (R18)."""
+
+
+class PartialRefundOffered(_Event):
+    """The seller would give back a part (R21). Its id is the `offer_id` of the acceptance."""
+
+    amount: Money
+    text: Text = ""
+
+
+class DisputeReplied(_Event):
+    """What a simulated seller says to a dispute: it concedes the claim, offers a part, or contests."""
+
+    dispute_id: Reference
+    stance: Stance
+    amount: Money | None = Field(description="the part offered; nothing if it concedes or contests")
+    text: Text = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class SellerRated(_Event):
+    """How an order ended, for the seller's feedback (R24)."""
+
+    seller: SellerRef
+    positive: bool
+    outcome: Outcome
 
 
 class ParcelPlanned(_Event):
@@ -113,7 +163,14 @@ class ParcelScanned(_Event):
     delivered: bool
 
 
-COMMANDS: Final[tuple[type[Command], ...]] = (MessageSeller, AcceptCancel, RefuseCancel, ShipOrder)
+COMMANDS: Final[tuple[type[Command], ...]] = (
+    MessageSeller,
+    AcceptCancel,
+    RefuseCancel,
+    ShipOrder,
+    ProvideTracking,
+    OfferPartialRefund,
+)
 EVENTS: Final[tuple[type[Event], ...]] = (
     RequestHeard,
     SellerAccepted,
@@ -124,4 +181,9 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ParcelStopped,
     Shipped,
     ParcelScanned,
+    TrackingProvided,
+    TrackingUnavailable,
+    PartialRefundOffered,
+    DisputeReplied,
+    SellerRated,
 )

@@ -2,8 +2,35 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
+
+_MINOR_DIGITS: Final = {
+    **dict.fromkeys(
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+"""Digits behind the point where they are not two (ISO 4217)."""
 
 
 class Money(BaseModel):
@@ -15,7 +42,8 @@ class Money(BaseModel):
     currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")
 
     def __str__(self) -> str:
-        return f"{self.amount_minor / 100:.2f} {self.currency}"
+        digits = _MINOR_DIGITS.get(self.currency, 2)
+        return f"{self.amount_minor / 10**digits:.{digits}f} {self.currency}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,4 +115,8 @@ def _utc(text: str) -> datetime:
     if at.tzinfo is None:
         msg = f"{text!r} names no time zone"
         raise ValueError(msg)
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        msg = f"{text!r} is beyond the calendar"
+        raise ValueError(msg) from error

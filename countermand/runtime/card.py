@@ -1,6 +1,6 @@
 """A service's card: what the runtime must know of it to run it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +29,15 @@ async def nothing_to_do(event: Any, command: Any, caused_by: Envelope) -> Any:  
     return event
 
 
+def as_it_is(command: Any, history: Sequence[Event]) -> Any:  # noqa: ARG001
+    """For a service whose decisions depend on its own journal alone."""
+    return command
+
+
+async def nothing_to_close() -> None:
+    """The end of a service that holds nothing open."""
+
+
 def everything(event: Message, terms: Terms) -> bool:  # noqa: ARG001
     """The concerns of a service that listens to all it subscribes to."""
     return True
@@ -48,6 +57,9 @@ class Card(Generic[C, S, E]):
         concerns: whether a message matters under its order's terms, where the policy decides about that.
         effect: what makes a decided event true before it is written, as sending the email. It runs at least once,
             and may return another event: what really happened.
+        informed: commands that are decided on what other owners have recorded too; `inform` puts the histories that it
+            `reads`, each in its own order, into them. What was read may be old: the owner's journal has the last word.
+        close: ends what the effect holds open.
         failures: its events that an operator should see: their cause is copied to the dead letters.
     """
 
@@ -59,7 +71,11 @@ class Card(Generic[C, S, E]):
     accepts_commands: bool = True
     concerns: Callable[[Message, Terms], bool] = everything
     effect: Callable[[E, C, Envelope], Awaitable[E]] = nothing_to_do
+    close: Callable[[], Awaitable[None]] = nothing_to_close
     failures: tuple[type[Event], ...] = ()
+    informed: tuple[type[Any], ...] = ()
+    inform: Callable[[C, Sequence[Event]], C] = as_it_is
+    reads: tuple[Owner, ...] = ()
 
     def subscriptions(self) -> list[Subscription]:
         """What follows from the tables: a subscription for each stream in which something is heard."""

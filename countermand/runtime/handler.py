@@ -140,7 +140,7 @@ class Handler:
             for _ in range(MAX_ROUNDS):
                 if own_id in aggregate.ids:
                     return Handled("known", own_id)
-                decision, now = await self._consider(command, aggregate, envelope)
+                decision, now = await self._consider(await self._inform(command, envelope), aggregate, envelope)
                 if not isinstance(decision, Premature | Refused | None):
                     if decision != decided:  # After a lost race it may be another one: nothing stale is written.
                         decided, made_true = decision, await self._make_true(decision, command, envelope)
@@ -157,6 +157,17 @@ class Handler:
             patience.close()
         msg = f"{own_id} did not settle in {MAX_ROUNDS} rounds"
         raise RuntimeError(msg)
+
+    async def _inform(self, command: Any, envelope: Envelope) -> Any:
+        """Give a command what other owners have recorded, if its decision depends on that."""
+        if not isinstance(command, self._card.informed):
+            return command
+        history: list[Event] = []
+        for owner in self._card.reads:
+            subject = self._names.subject(events_of(owner, envelope.address.order_id))
+            stored = await self._reader.last_of_each(self._names.journal(owner), [subject])
+            history += [EVENTS[read(self._names.bare(m.subject)).name].model_validate_json(m.data) for m in stored]
+        return self._card.inform(command, history)
 
     async def _consider(self, command: Any, aggregate: Aggregate[Any], envelope: Envelope) -> tuple[Any, datetime]:
         """What the decider says, and the simulated time at which it says so."""

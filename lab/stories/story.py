@@ -4,25 +4,48 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 from countermand.contracts.base import Actor, Brief, Command, Contact, Owner, Role, SellerRef
+from countermand.contracts.dispute import (
+    AcceptSettlement,
+    AnswerDispute,
+    ClaimGround,
+    Evidence,
+    OpenDispute,
+    ProposeSettlement,
+    Remedy,
+    SendReturn,
+    Stance,
+)
 from countermand.contracts.order import (
+    AcceptPartialRefund,
     AcknowledgePayment,
+    AskForTracking,
     AskSellerToCancel,
     CancelReason,
     ConfirmCancel,
     OpenCancelDialog,
     PaymentMethod,
     PlaceOrder,
+    RefundCustomer,
     RefusalGround,
     WithdrawCancel,
 )
-from countermand.contracts.seller import AcceptCancel, MessageSeller, RefuseCancel, ShipOrder
+from countermand.contracts.seller import (
+    AcceptCancel,
+    MessageSeller,
+    OfferPartialRefund,
+    ProvideTracking,
+    RefuseCancel,
+    ShipOrder,
+)
 from countermand.kernel.money import Money
 from countermand.kernel.policy import Policy
 from countermand.kernel.terms import Clock, Terms
 from lab.facts import Fact
+from lab.feedback import record_of
 from lab.market import Market, Refusal
 
 DAY_A_SECOND: Final = 86_400.0
@@ -72,6 +95,7 @@ class Story:
     policy: Policy = field(default_factory=Policy)
     rate: float = DAY_A_SECOND
     epoch: datetime = _EPOCH
+    customer: Contact | None = None
 
     def emails_given(self, events: Sequence[str]) -> list[str]:
         """The kinds of email expected, sorted; `events` are the names of what happened, for stories with several ends."""
@@ -86,6 +110,7 @@ class Stage:
         self.story = story
         self.order_id = order_id
         self.seed = seed
+        self.clock = Clock(epoch=story.epoch, started_at=datetime.now(UTC), rate=story.rate)
         self.buyer = Actor(role=Role.BUYER, id=f"buyer-{story.name}")
         self.seller = Actor(role=Role.SELLER, id=f"seller-{story.name}")
 
@@ -95,7 +120,8 @@ class Stage:
         """The buyer orders, under the story's policy and clock."""
         story = self.story
         await self.market.policies.put(story.policy)
-        terms = Terms(self.seed, story.policy, Clock(epoch=story.epoch, started_at=datetime.now(UTC), rate=story.rate))
+        self.clock = Clock(epoch=story.epoch, started_at=datetime.now(UTC), rate=story.rate)
+        terms = Terms(self.seed, story.policy, self.clock)
         contact = Contact(id=self.buyer.id, name="Robin Buyer", email=f"robin+{story.name}@shop.example")
         command = PlaceOrder(
             actor=self.buyer,
@@ -103,12 +129,13 @@ class Stage:
                 buyer=contact,
                 seller=SellerRef(id=self.seller.id, profile=story.seller),
                 item="Desk lamp, brass",
-                price=Money(amount_minor=PRICE_MINOR, currency="USD"),
+                price=usd(PRICE_MINOR),
             ),
             payment_method=story.method,
             paid=story.paid,
             terms=terms.ref,
             run_id=run_id,
+            customer=story.customer,
         )
         placed = await self._do(command, command_id=f"place-{self.order_id}")
         if isinstance(placed, Refusal):
@@ -123,7 +150,9 @@ class Stage:
 
     async def press_cancel(self, reason: CancelReason = CancelReason.NO_LONGER_NEEDED) -> Fact:
         """The dialog opens."""
-        return _done(await self._do(OpenCancelDialog(actor=self.buyer, reason=reason)), "CancelDialogOpened")
+        record = await record_of(self.market, self.seller.id)
+        command = OpenCancelDialog(actor=self.buyer, reason=reason, seller_record=record)
+        return _done(await self._do(command), "CancelDialogOpened")
 
     async def confirm(self, dialog: Fact) -> Fact:
         """The request goes out."""
@@ -152,7 +181,75 @@ class Stage:
         """Take the request back."""
         return _done(await self._do(WithdrawCancel(actor=self.buyer, request_id=request.id)), "CancelWithdrawn")
 
+    async def ask_for_tracking(self) -> Fact:
+        """Test a seller who says that the parcel has left (R17)."""
+        return _done(await self._do(AskForTracking(actor=self.buyer)), "TrackingAsked")
+
+    async def accept_part(self, offer: Fact) -> Fact:
+        """Take the part of the money that the seller offered (R21)."""
+        await self.until("PartialRefundNoted", lambda noted: noted.offer_id == offer.id)
+        command = AcceptPartialRefund(actor=self.buyer, offer_id=offer.id)
+        return _done(await self._do(command), "PartialRefundAccepted")
+
+    async def open_dispute(
+        self, ground: ClaimGround, amount_minor: int | None = None, *, evidence: str | None = None
+    ) -> Fact:
+        """Claim money back (R14)."""
+        return _done(await self._do(self.dispute(ground, amount_minor, evidence=evidence)), "DisputeOpened")
+
+    def dispute(
+        self, ground: ClaimGround, amount_minor: int | None = None, *, evidence: str | None = None
+    ) -> OpenDispute:
+        """The command that opens a dispute."""
+        return OpenDispute(
+            actor=self.buyer,
+            ground=ground,
+            amount=usd(amount_minor) if amount_minor else None,
+            evidence=(shown(evidence),) if evidence else (),
+        )
+
+    async def send_return(self, dispute: Fact) -> Fact:
+        """Send the goods back (P10)."""
+        return _done(await self._do(SendReturn(actor=self.buyer, dispute_id=dispute.id)), "ReturnSent")
+
+    async def accept_settlement(self, offer: Fact) -> Fact:
+        """Take the seller's standing offer (P16)."""
+        command = AcceptSettlement(actor=self.buyer, offer_id=offer.id)
+        return _done(await self._do(command), "SettlementAccepted")
+
+    async def refund_customer(self) -> Fact:
+        """A reseller refunds its own customer (R26)."""
+        return _done(await self._do(RefundCustomer(actor=self.buyer, amount=usd(PRICE_MINOR))))
+
     # The seller, by hand
+
+    async def provide_tracking(self, number: str) -> Fact:
+        """Show a tracking number, true or not (R17)."""
+        return _done(await self._do(ProvideTracking(actor=self.seller, tracking_number=number)), "TrackingProvided")
+
+    async def offer_part(self, amount_minor: int) -> Fact:
+        """Concede a part of the money (R21)."""
+        command = OfferPartialRefund(actor=self.seller, amount=usd(amount_minor), text="Please keep the lamp.")
+        return _done(await self._do(command), "PartialRefundOffered")
+
+    async def contest(self, dispute: Fact, *, evidence: str | None = None) -> Fact:
+        """Contest the claim."""
+        command = AnswerDispute(
+            actor=self.seller,
+            dispute_id=dispute.id,
+            stance=Stance.CONTESTS,
+            evidence=(shown(evidence),) if evidence else (),
+        )
+        return _done(await self._do(command), "DisputeAnswered")
+
+    async def propose(self, dispute: Fact, amount_minor: int, *, with_return: bool = False) -> Fact:
+        """Offer a way to end the dispute."""
+        command = ProposeSettlement(
+            actor=self.seller,
+            dispute_id=dispute.id,
+            remedy=Remedy(amount=usd(amount_minor), with_return=with_return),
+        )
+        return _done(await self._do(command), "SettlementProposed")
 
     async def heard(self) -> Fact:
         """Wait until the request lies on the seller's desk."""
@@ -218,6 +315,13 @@ class Stage:
         """Let simulated time pass, as in `days=3`."""
         await asyncio.sleep(timedelta(**simulated).total_seconds() / self.story.rate)
 
+    async def pass_until(self, *, minute: int) -> None:
+        """Let simulated time pass until the next full minute of that number, as in 23:59 or 00:01."""
+        now = self.clock.simulated(datetime.now(UTC))
+        target = now.replace(minute=minute, second=0, microsecond=0)
+        target += timedelta(hours=target < now)
+        await asyncio.sleep((target - now).total_seconds() / self.story.rate)
+
     def count(self, event: str) -> int:
         """How many events of that name the order has so far."""
         return sum(fact.name == event for fact in self.market.facts(self.order_id))
@@ -225,6 +329,16 @@ class Stage:
     async def _do(self, command: Command, *, command_id: str | None = None) -> Fact | Refusal:
         sent = await self.send(command, command_id=command_id)
         return await self.market.answer(self.order_id, sent, PATIENCE_S)
+
+
+def usd(amount_minor: int) -> Money:
+    """An amount in cents."""
+    return Money(amount_minor=amount_minor, currency="USD")
+
+
+def shown(text: str) -> Evidence:
+    """A piece of evidence, by the hash of what it shows."""
+    return Evidence(text=text, sha256=sha256(text.encode()).hexdigest())
 
 
 def check(holds: bool, rule: str) -> None:  # noqa: FBT001

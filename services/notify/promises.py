@@ -3,6 +3,7 @@
 from typing import Final
 
 from countermand.contracts.base import Event
+from countermand.contracts.dispute import DisputeResolved
 from countermand.contracts.order import (
     CancelExpired,
     CancelRefused,
@@ -26,5 +27,6 @@ PROMISES: Final[dict[type[Event], PromisedEmail]] = {
     CancelWithdrawn: PromisedEmail.WITHDRAWN,
     RefundIssued: PromisedEmail.REFUND_ISSUED,
     CancelRejectedNotBuyer: PromisedEmail.NOT_THE_BUYER,
+    DisputeResolved: PromisedEmail.DISPUTE_RULED,
 }
 """Each of these events carries a `brief`: whom to write to, and about what."""

@@ -6,15 +6,20 @@ from typing import TypeAlias
 
 from countermand.contracts.base import Actor
 from countermand.contracts.order import (
+    AcceptPartialRefund,
     AcknowledgePayment,
+    AskForTracking,
     AskSellerToCancel,
     CancelReason,
     ConfirmCancel,
+    ConfirmReceipt,
     OpenCancelDialog,
     PlaceOrder,
+    RefundCustomer,
     RefusalGround,
     WithdrawCancel,
 )
+from countermand.kernel.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +99,39 @@ class EndProtection:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteOffer:
+    """The seller would give back a part (R21)."""
+
+    offer_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDispute:
+    """A dispute was opened."""
+
+    dispute_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDispute:
+    """A dispute was resolved: so much goes back. `lost`: the seller lost it (P15)."""
+
+    dispute_id: str
+    refund_minor: int
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
 class IssueRefund:
-    """Send back what is owed."""
+    """Send back what is owed after a cancellation."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuePartialRefund:
+    """Send back the part that was agreed (R21)."""
+
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +147,16 @@ class CloseOrder:
 
 
 UserCommand: TypeAlias = (
-    PlaceOrder | AcknowledgePayment | OpenCancelDialog | ConfirmCancel | WithdrawCancel | AskSellerToCancel
+    PlaceOrder
+    | AcknowledgePayment
+    | OpenCancelDialog
+    | ConfirmCancel
+    | WithdrawCancel
+    | AskSellerToCancel
+    | AskForTracking
+    | AcceptPartialRefund
+    | RefundCustomer
+    | ConfirmReceipt
 )
 Deadlines: TypeAlias = EndSilence | CloseUnpaid | CloseUnshipped | EndProtection | ReceiveRefund
 OrderCommand: TypeAlias = (
@@ -123,6 +168,10 @@ OrderCommand: TypeAlias = (
     | RefuseRequest
     | NoteShipment
     | NoteDelivery
+    | NoteOffer
+    | NoteDispute
+    | SettleDispute
+    | IssuePartialRefund
     | IssueRefund
     | CloseOrder
 )

@@ -1,21 +1,31 @@
 """What the order does about what it hears: one named function a message, each a command to itself. Pure."""
 
+from countermand.contracts.dispute import DisputeOpened, DisputeResolved, Resolution
 from countermand.contracts.order import (
     CancelExpired,
     CancelRefused,
     CancelRequested,
     CancelSuperseded,
     CancelWithdrawn,
+    DisputeNoted,
     OrderCancelled,
     OrderClosed,
     OrderDelivered,
     OrderPlaced,
+    PartialRefundAccepted,
     PaymentAcknowledged,
     RefundIssued,
     RefundReceived,
     ShipmentNoted,
 )
-from countermand.contracts.seller import ParcelScanned, SellerAccepted, SellerMessaged, SellerRefused, Shipped
+from countermand.contracts.seller import (
+    ParcelScanned,
+    PartialRefundOffered,
+    SellerAccepted,
+    SellerMessaged,
+    SellerRefused,
+    Shipped,
+)
 from countermand.kernel.reactions import Reactions
 from services.order.commands import (
     CancelAsAgreed,
@@ -26,12 +36,16 @@ from services.order.commands import (
     EndProtection,
     EndSilence,
     HearMessage,
+    IssuePartialRefund,
     IssueRefund,
     NoteDelivery,
+    NoteDispute,
+    NoteOffer,
     NoteShipment,
     OrderCommand,
     ReceiveRefund,
     RefuseRequest,
+    SettleDispute,
 )
 
 REACTIONS: Reactions[OrderCommand] = Reactions()
@@ -54,6 +68,7 @@ ARMS = (
     CancelExpired,
     CancelSuperseded,
     CancelWithdrawn,
+    DisputeNoted,
     OrderCancelled,
     ShipmentNoted,
     OrderDelivered,
@@ -92,6 +107,33 @@ def note_that_the_parcel_left(event: Shipped, _id: str) -> OrderCommand:
 def note_that_the_parcel_arrived(event: ParcelScanned, _id: str) -> OrderCommand | None:
     """R12."""
     return NoteDelivery(event.scanned_at) if event.delivered else None
+
+
+@on(PartialRefundOffered)
+def note_what_the_seller_concedes(event: PartialRefundOffered, event_id: str) -> OrderCommand:
+    """R21."""
+    return NoteOffer(event_id, event.amount)
+
+
+@on(PartialRefundAccepted)
+def refund_the_part_that_was_agreed(event: PartialRefundAccepted, _id: str) -> OrderCommand:
+    """R21."""
+    return IssuePartialRefund(event.amount.amount_minor)
+
+
+@on(DisputeOpened)
+def note_a_dispute(_event: DisputeOpened, event_id: str) -> OrderCommand:
+    """R14."""
+    return NoteDispute(event_id)
+
+
+@on(DisputeResolved)
+def settle_a_dispute(event: DisputeResolved, _id: str) -> OrderCommand | None:
+    """R19, R20: one that is moot changes nothing."""
+    if event.by is Resolution.MOOT:
+        return None
+    lost = event.by is not Resolution.AGREEMENT and event.refund.amount_minor > 0
+    return SettleDispute(event.dispute_id, event.refund.amount_minor, lost)
 
 
 @on(CancelRequested)

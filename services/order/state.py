@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from countermand.contracts.base import Brief
+from countermand.contracts.base import Brief, Contact
 from countermand.contracts.order import CancelGround, CancelReason, Outcome, PaymentMethod
-from countermand.kernel.money import Ledger
+from countermand.kernel.money import Ledger, Money
 from countermand.kernel.terms import Terms
 
 
@@ -28,10 +28,20 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """The seller's standing offer of a part of the money (R21)."""
+
+    id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of an order in every phase after its placing.
 
-    `requests` are the ids of all requests so far; `arriving` the refunds on their way and when they arrive.
+    `requests` are the ids of all requests so far, `reason` the last one's, `refused` the last one that was refused;
+    `arriving` the refunds on their way and when they arrive; `offer` a part of the money that the seller would give
+    back; `conceded` whether the buyer took it; `customer` a reseller's own customer (R26).
     """
 
     terms: Terms
@@ -46,6 +56,13 @@ class Facts:
     parcel: Parcel | None = None
     protected_until: Due | None = None
     requests: tuple[str, ...] = ()
+    reason: CancelReason | None = None
+    refused: str | None = None
+    tracking_asked: bool = False
+    offer: Offer | None = None
+    customer: Contact | None = None
+    customer_refunded: bool = False
+    conceded: bool = False
 
     @property
     def paid(self) -> bool:
@@ -56,6 +73,11 @@ class Facts:
     def shipped(self) -> bool:
         """Whether the parcel left."""
         return self.parcel is not None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the parcel arrived."""
+        return self.parcel is not None and self.parcel.delivered_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +115,23 @@ class CancelPending:
 
 
 @dataclass(frozen=True, slots=True)
+class Disputed:
+    """A dispute is open over the order; nothing else can be asked of it until that is resolved."""
+
+    facts: Facts
+    dispute_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The dispute gave the buyer money, which is on its way."""
+
+    facts: Facts
+    outcome: Outcome
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """The order is cancelled, and settles: what was paid goes back."""
 
@@ -109,4 +148,5 @@ class Closed:
     ground: CancelGround | None
 
 
-Order: TypeAlias = Unplaced | Active | DialogOpen | CancelPending | Cancelled | Closed
+Order: TypeAlias = Unplaced | Active | DialogOpen | CancelPending | Disputed | Resolved | Cancelled | Closed
+Placed: TypeAlias = Active | DialogOpen | CancelPending | Disputed | Resolved | Cancelled | Closed

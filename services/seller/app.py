@@ -5,11 +5,18 @@ from countermand.runtime.card import Card
 from countermand.runtime.main import run
 from services.seller.commands import SellerCommand
 from services.seller.decider import SELLER, SellerEvent
-from services.seller.reactions import ARMS, REACTIONS, TIMERS
+from services.seller.reactions import ARMS, BY_HAND, REACTIONS, TIMERS, inform
 from services.seller.state import Seller
 
 CARD: Card[SellerCommand, Seller, SellerEvent] = Card(
-    name=Owner.SELLER, decider=SELLER, reactions=REACTIONS, timers=TIMERS, arms=ARMS
+    name=Owner.SELLER,
+    decider=SELLER,
+    reactions=REACTIONS,
+    timers=TIMERS,
+    arms=ARMS,
+    informed=BY_HAND,
+    inform=inform,
+    reads=(Owner.ORDER,),
 )
 
 

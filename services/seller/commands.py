@@ -4,8 +4,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.contracts.base import SellerRef
-from countermand.contracts.order import CancelPath
-from countermand.contracts.seller import AcceptCancel, MessageSeller, RefuseCancel, ShipOrder
+from countermand.contracts.order import CancelPath, Outcome
+from countermand.contracts.seller import (
+    AcceptCancel,
+    MessageSeller,
+    OfferPartialRefund,
+    ProvideTracking,
+    RefuseCancel,
+    ShipOrder,
+)
+from countermand.kernel.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,31 @@ class DismissMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowTracking:
+    """The buyer asks for the proof of shipment (R17)."""
+
+    seller: SellerRef
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyToDispute:
+    """The buyer has opened a dispute."""
+
+    dispute_id: str
+    seller: SellerRef
+    claim: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The order has ended (R24)."""
+
+    seller: SellerRef
+    outcome: Outcome
+    positive: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HandOver:
     """It is time to hand the parcel over."""
 
@@ -73,15 +106,28 @@ class Deliver:
     deadline_id: str
 
 
-UserCommand: TypeAlias = MessageSeller | AcceptCancel | RefuseCancel | ShipOrder
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What a person at the desk asks, with the seller whom the order was placed with; nothing if there is no order."""
+
+    asked: "DeskCommand"
+    seller: SellerRef | None
+
+
+DeskCommand: TypeAlias = AcceptCancel | RefuseCancel | ShipOrder | ProvideTracking | OfferPartialRefund
+UserCommand: TypeAlias = MessageSeller | DeskCommand
 SellerCommand: TypeAlias = (
     UserCommand
+    | ByHand
     | PlanParcel
     | ConsiderRequest
     | GiveAnswer
     | StopParcel
     | EndRequest
     | DismissMessage
+    | ShowTracking
+    | ReplyToDispute
+    | Rate
     | HandOver
     | Scan
     | Deliver

@@ -1,29 +1,40 @@
 """The seller's desk and warehouse for one order: its answers, and the one arbiter of the parcel (X2). Pure."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from hashlib import sha256
 from typing import Final, TypeAlias, assert_never
 
 from countermand.contracts.base import Actor, Role
+from countermand.contracts.dispute import Evidence, Stance
 from countermand.contracts.order import CancelPath, RefusalGround
 from countermand.contracts.seller import (
     AcceptCancel,
+    DisputeReplied,
     MessageSeller,
+    OfferPartialRefund,
     ParcelPlanned,
     ParcelReleased,
     ParcelScanned,
     ParcelStopped,
+    PartialRefundOffered,
+    ProvideTracking,
     RefuseCancel,
     RequestHeard,
     SellerAccepted,
     SellerMessaged,
+    SellerRated,
     SellerRefused,
     ShipOrder,
     Shipped,
+    TrackingProvided,
+    TrackingUnavailable,
 )
-from countermand.kernel.decider import Deadline, Decider, Decision, Refused
+from countermand.kernel.decider import Deadline, Decider, Decision, Premature, Refused
 from countermand.kernel.draw import draw, draw_between
+from countermand.kernel.money import Money
 from services.seller.commands import (
+    ByHand,
     ConsiderRequest,
     Deliver,
     DismissMessage,
@@ -31,15 +42,23 @@ from services.seller.commands import (
     GiveAnswer,
     HandOver,
     PlanParcel,
+    Rate,
+    ReplyToDispute,
     Scan,
     SellerCommand,
+    ShowTracking,
     StopParcel,
 )
 from services.seller.profiles import AT_ONCE, Profile, profile_named
 from services.seller.state import Arrived, AtRest, Desk, Gone, Heard, Held, Planned, Seller, Stopped, initial
 
 SellerEvent: TypeAlias = (
-    RequestHeard
+    TrackingProvided
+    | TrackingUnavailable
+    | PartialRefundOffered
+    | DisputeReplied
+    | SellerRated
+    | RequestHeard
     | SellerAccepted
     | SellerRefused
     | SellerMessaged
@@ -52,8 +71,11 @@ SellerEvent: TypeAlias = (
 
 Unstopped: TypeAlias = AtRest | Planned | Held | Gone | Arrived
 
-_FIRST_SCAN_AFTER: Final = timedelta(hours=12)
-"""From the hand-over to the carrier's first scan."""
+_PACKING_PHOTO: Final = Evidence(
+    text="Photographs of the item and of its packing, taken before it was sent.",
+    sha256=sha256(b"packing photographs").hexdigest(),
+)
+"""What a simulated seller has to show."""
 
 _NO_REQUEST = Refused("no_such_request", "This request does not wait for your answer.")
 _NOT_THE_SELLER = Refused("not_the_seller", "Only the seller of this order may do this.")
@@ -70,8 +92,21 @@ def decide(command: SellerCommand, state: Seller, now: datetime) -> Decision[Sel
         # People
         case MessageSeller(actor=actor, reason=reason, text=text, request_id=request_id), _:
             return SellerMessaged(actor=actor, reason=reason, text=text, request_id=request_id)
-        case AcceptCancel() | RefuseCancel() | ShipOrder(), _ if not _is_seller(command.actor, state.desk):
+        case ByHand(asked=asked, seller=seller), _:
+            if seller is None:
+                return Premature("OrderPlaced")
+            return (
+                decide(asked, state, now) if asked.actor == Actor(role=Role.SELLER, id=seller.id) else _NOT_THE_SELLER
+            )
+        case (
+            AcceptCancel() | RefuseCancel() | ShipOrder() | ProvideTracking() | OfferPartialRefund(),
+            _,
+        ) if not _is_seller(command.actor, state.desk):
             return _NOT_THE_SELLER
+        case ProvideTracking(tracking_number=number), _:
+            return TrackingProvided(tracking_number=number)
+        case OfferPartialRefund(amount=amount, text=text), _:
+            return PartialRefundOffered(amount=amount, text=text)
         case AcceptCancel(), Gone() | Arrived():
             return _SHIPPED
         case AcceptCancel(request_id=asked), AtRest() | Planned() | Held() | Stopped():
@@ -118,6 +153,20 @@ def decide(command: SellerCommand, state: Seller, now: datetime) -> Decision[Sel
         case DismissMessage(), _:
             return None
 
+        # Proof, disputes and feedback
+        case ShowTracking(), _ if state.desk.tracking_shown:
+            return None
+        case ShowTracking(), Gone(tracking_number=number) | Arrived(tracking_number=number):
+            return TrackingProvided(tracking_number=number)
+        case ShowTracking(seller=seller), AtRest() | Planned() | Held() | Stopped():
+            return _show_tracking(profile_named(seller.profile), state.desk)
+        case ReplyToDispute(dispute_id=dispute_id), _ if dispute_id in state.desk.replied:
+            return None
+        case ReplyToDispute(), _:
+            return _reply(command)
+        case Rate(seller=seller, outcome=outcome, positive=positive), _:
+            return None if state.desk.rated else SellerRated(seller=seller, positive=positive, outcome=outcome)
+
         # The parcel
         case PlanParcel(seller=seller), AtRest() | Held(ships_at=None):
             handling = profile_named(seller.profile).ships_after
@@ -133,9 +182,9 @@ def decide(command: SellerCommand, state: Seller, now: datetime) -> Decision[Sel
         case HandOver(), AtRest() | Planned() | Held() | Stopped() | Gone() | Arrived():
             return None
         case Scan(deadline_id=asked), Gone(scan_id=last, scans_at=datetime() as at) if asked == last and now >= at:
-            return _scan(state, now, delivered=False)
+            return _scan(state, at, delivered=False)
         case Deliver(deadline_id=asked), Gone(scan_id=last, scans_at=None) if asked == last and now >= state.arrives_at:
-            return _scan(state, now, delivered=True)
+            return _scan(state, state.arrives_at, delivered=True)
         case Scan() | Deliver(), AtRest() | Planned() | Held() | Stopped() | Gone() | Arrived():
             return None
         case _:
@@ -173,10 +222,18 @@ def evolve(state: Seller, event: SellerEvent, event_id: str) -> Seller:
             return Stopped(replace(desk, heard=None))
         case Shipped(tracking_number=number, scanned_at=scans_at, arrives_at=arrives_at):
             return Gone(desk, number, event_id, scans_at, arrives_at)
-        case ParcelScanned(delivered=True):
-            return Arrived(desk)
+        case ParcelScanned(delivered=True, tracking_number=number):
+            return Arrived(desk, number)
         case ParcelScanned(tracking_number=number, arrives_at=arrives_at):
             return Gone(desk, number, event_id, None, arrives_at)
+        case TrackingProvided() | TrackingUnavailable():
+            return replace(state, desk=replace(desk, tracking_shown=True))
+        case DisputeReplied(dispute_id=dispute_id):
+            return replace(state, desk=replace(desk, replied=(*desk.replied, dispute_id)))
+        case SellerRated():
+            return replace(state, desk=replace(desk, rated=True))
+        case PartialRefundOffered():
+            return state
         case _:
             assert_never(event)
 
@@ -229,25 +286,57 @@ def _answer(request_id: str, state: Unstopped, profile: Profile, now: datetime) 
             if draw(desk.terms.seed, desk.order_id, asked_for_the_nth_time) < profile.agrees:
                 return SellerAccepted(request_id=request_id)
             return SellerRefused(
-                request_id=request_id, ground=RefusalGround.KEEPS_THE_SALE, ships_at=_resumes(state, now)
+                request_id=request_id,
+                ground=RefusalGround.ALREADY_SHIPPED if profile.lies else RefusalGround.KEEPS_THE_SALE,
+                ships_at=_resumes(state, now),
             )
         case _:
             assert_never(state)
 
 
-def _ship(desk: Desk, now: datetime, number: str | None) -> Shipped:
+def _show_tracking(profile: Profile, desk: Desk) -> TrackingProvided | TrackingUnavailable | None:
+    """There is no parcel: a liar shows a number all the same, an honest seller says so, others say nothing (R17, R18)."""
+    if profile.manual:
+        return None
+    if profile.fakes_tracking:
+        return TrackingProvided(tracking_number=_tracking_number(desk))
+    return None if profile.answers_after is None else TrackingUnavailable()
+
+
+def _reply(command: ReplyToDispute) -> DisputeReplied | None:
+    profile = profile_named(command.seller.profile)
+    if profile.in_disputes is None:
+        return None
+    offers = profile.in_disputes is Stance.OFFERS
+    part = Money(
+        amount_minor=command.claim.amount_minor * profile.offers_percent // 100, currency=command.claim.currency
+    )
+    shows = profile.in_disputes is Stance.CONTESTS and profile.shows_evidence
+    return DisputeReplied(
+        dispute_id=command.dispute_id,
+        stance=profile.in_disputes,
+        amount=part if offers else None,
+        evidence=(_PACKING_PHOTO,) if shows else (),
+    )
+
+
+def _tracking_number(desk: Desk) -> str:
     drawn = draw_between(10**8, 10**9 - 1, desk.terms.seed, desk.order_id, "tracking number")
+    return f"LX{drawn}CN"
+
+
+def _ship(desk: Desk, now: datetime, number: str | None) -> Shipped:
     return Shipped(
-        tracking_number=number or f"LX{drawn}CN",
+        tracking_number=number or _tracking_number(desk),
         shipped_at=now,
-        scanned_at=now + _FIRST_SCAN_AFTER,
+        scanned_at=now + desk.profile.scanned_after,
         arrives_at=now + desk.profile.arrives_after,
     )
 
 
-def _scan(parcel: Gone, now: datetime, *, delivered: bool) -> ParcelScanned:
+def _scan(parcel: Gone, at: datetime, *, delivered: bool) -> ParcelScanned:
     return ParcelScanned(
-        tracking_number=parcel.tracking_number, scanned_at=now, arrives_at=parcel.arrives_at, delivered=delivered
+        tracking_number=parcel.tracking_number, scanned_at=at, arrives_at=parcel.arrives_at, delivered=delivered
     )
 
 

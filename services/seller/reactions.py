@@ -1,5 +1,9 @@
 """What the seller does about what it hears: one named function a message, each a command to itself. Pure."""
 
+from collections.abc import Sequence
+
+from countermand.contracts.base import Event
+from countermand.contracts.dispute import DisputeOpened
 from countermand.contracts.order import (
     AcceptanceSuperseded,
     CancelExpired,
@@ -10,22 +14,30 @@ from countermand.contracts.order import (
     CancelRequestRepeated,
     CancelWithdrawn,
     OrderCancelled,
+    OrderClosed,
     OrderPlaced,
     PaymentAcknowledged,
+    TrackingAsked,
 )
 from countermand.contracts.seller import (
+    AcceptCancel,
+    OfferPartialRefund,
     ParcelPlanned,
     ParcelReleased,
     ParcelScanned,
     ParcelStopped,
+    ProvideTracking,
+    RefuseCancel,
     RequestHeard,
     SellerAccepted,
     SellerMessaged,
     SellerRefused,
+    ShipOrder,
     Shipped,
 )
 from countermand.kernel.reactions import Reactions
 from services.seller.commands import (
+    ByHand,
     ConsiderRequest,
     Deliver,
     DismissMessage,
@@ -33,8 +45,11 @@ from services.seller.commands import (
     GiveAnswer,
     HandOver,
     PlanParcel,
+    Rate,
+    ReplyToDispute,
     Scan,
     SellerCommand,
+    ShowTracking,
     StopParcel,
 )
 from services.seller.profiles import profile_named
@@ -57,6 +72,18 @@ ARMS = (
     ParcelScanned,
 )
 """The seller's own events that start or end a deadline: its timers follow them."""
+
+
+BY_HAND = (AcceptCancel, RefuseCancel, ShipOrder, ProvideTracking, OfferPartialRefund)
+"""What only the seller of the order may do, whoever that is: the order's history tells."""
+
+
+def inform(command: SellerCommand, history: Sequence[Event]) -> SellerCommand:
+    """Say who the seller is to what somebody asks at the desk."""
+    if not isinstance(command, BY_HAND):
+        return command
+    placed = next((event for event in history if isinstance(event, OrderPlaced)), None)
+    return ByHand(command, placed.brief.seller if placed else None)
 
 
 @on(OrderPlaced)
@@ -113,3 +140,21 @@ def end_a_request_accepted_too_late(event: AcceptanceSuperseded, _id: str) -> Se
 def dismiss_a_message_that_was_not_the_buyers(event: CancelRejectedNotBuyer, _id: str) -> SellerCommand | None:
     """R2."""
     return DismissMessage(event.message_id) if event.message_id else None
+
+
+@on(TrackingAsked)
+def show_the_tracking_number(event: TrackingAsked, _id: str) -> SellerCommand:
+    """R17."""
+    return ShowTracking(event.seller)
+
+
+@on(DisputeOpened)
+def reply_to_a_dispute(event: DisputeOpened, event_id: str) -> SellerCommand:
+    """R20, R21."""
+    return ReplyToDispute(event_id, event.brief.seller, event.claim)
+
+
+@on(OrderClosed)
+def take_the_feedback(event: OrderClosed, _id: str) -> SellerCommand:
+    """R24."""
+    return Rate(event.seller, event.outcome, positive=not event.against_seller)

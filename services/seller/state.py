@@ -31,6 +31,9 @@ class Desk:
     heard: Heard | None = None
     heard_before: tuple[str, ...] = ()
     answered: tuple[str, ...] = ()
+    tracking_shown: bool = False
+    replied: tuple[str, ...] = ()
+    rated: bool = False
 
     @property
     def profile(self) -> Profile:
@@ -92,6 +95,7 @@ class Arrived:
     """The parcel is at the buyer's door."""
 
     desk: Desk
+    tracking_number: str
 
 
 Seller: TypeAlias = AtRest | Planned | Held | Stopped | Gone | Arrived

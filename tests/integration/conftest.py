@@ -36,6 +36,7 @@ from countermand.runtime.settings import Settings
 from countermand.runtime.streams import COMMANDS, DEAD, REPLY, TIMERS, provision
 from lab.facts import Fact, history
 from lab.market import Market, Refusal
+from services.dispute.app import CARD as DISPUTE
 from services.notify.app import CARD as NOTIFY
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
@@ -48,7 +49,7 @@ WITHIN_S: Final = 10.0
 """How long a test waits for what should take milliseconds, or a deadline of two seconds."""
 
 _POLL_S: Final = 0.02
-_CARDS: Final[tuple[Card[Any, Any, Any], ...]] = (ORDER, SELLER, NOTIFY)
+_CARDS: Final[tuple[Card[Any, Any, Any], ...]] = (ORDER, SELLER, DISPUTE, NOTIFY)
 _numbers = count(1)
 
 

@@ -126,6 +126,7 @@ async def refused_then_withdrawn_then_shipped(shop: Shop) -> None:
     await shop.until(order_id, "ParcelReleased")
     await shop.do(order_id, SHIP)
     await shop.until(order_id, "ShipmentNoted")
+    await shop.until(order_id, "ParcelScanned")
 
 
 async def test_an_append_whose_ack_was_lost_leads_to_exactly_one_event(
@@ -156,9 +157,9 @@ async def test_an_append_whose_ack_was_lost_leads_to_exactly_one_event(
     assert await shop.events(order_id) == [
         "OrderPlaced", "CancelDialogOpened", "CancelRequested", "OrderCancelled", "OrderClosed"
     ]  # fmt: skip
-    assert await shop.events(order_id, Owner.SELLER) == ["SellerAccepted"]
+    assert await shop.events(order_id, Owner.SELLER) == ["SellerAccepted", "SellerRated"]
     assert await shop.events(order_id, Owner.NOTIFY) == ["EmailSent"]
-    assert len(lost) == 7
+    assert len(lost) == 8
     assert letters == ["cancelled"]
 
 

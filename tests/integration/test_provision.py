@@ -18,6 +18,7 @@ from countermand.runtime.names import Names
 from countermand.runtime.service import Service
 from countermand.runtime.settings import ConfigurationError, Settings
 from countermand.runtime.streams import TIMERS, check_timers, provision
+from services.dispute.app import CARD as DISPUTE
 from services.notify.app import CARD as NOTIFY
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
@@ -25,7 +26,7 @@ from tests.integration.conftest import WITHIN_S, Shop, opened, some_order_id, te
 from tests.support.orders import BUYER, place
 
 ASK: Final = AskSellerToCancel(actor=BUYER, reason=CancelReason.BETTER_OFFER)
-SERVICES: Final = [(card.name, card.subscriptions()) for card in (ORDER, SELLER, NOTIFY)]
+SERVICES: Final = [(card.name, card.subscriptions()) for card in (ORDER, SELLER, DISPUTE, NOTIFY)]
 
 
 def events(owner: Owner, names: str) -> set[str]:
@@ -35,29 +36,42 @@ def events(owner: Owner, names: str) -> set[str]:
 FILTERS: Final = {
     ("COMMANDS", "order-commands"): {"cmd.order.>"},
     ("COMMANDS", "seller-commands"): {"cmd.seller.>"},
+    ("COMMANDS", "dispute-commands"): {"cmd.dispute.>"},
     ("ORDER", "order-order"): events(
         Owner.ORDER,
         "OrderPlaced PaymentAcknowledged CancelRequested CancelRefused CancelExpired CancelSuperseded CancelWithdrawn "
-        "OrderCancelled ShipmentNoted OrderDelivered RefundIssued RefundReceived OrderClosed",
+        "OrderCancelled ShipmentNoted OrderDelivered PartialRefundAccepted DisputeNoted RefundIssued RefundReceived "
+        "OrderClosed",
     ),
     ("ORDER", "seller-order"): events(
         Owner.ORDER,
         "OrderPlaced PaymentAcknowledged CancelRequested CancelRequestRepeated CancelRejectedNotBuyer CancelExpired "
-        "CancelWithdrawn OrderCancelled AcceptanceSuperseded",
+        "CancelWithdrawn OrderCancelled AcceptanceSuperseded TrackingAsked OrderClosed",
     ),
+    ("ORDER", "dispute-order"): events(Owner.ORDER, "DisputeNoted OrderCancelled"),
     ("ORDER", "notify-order"): events(
         Owner.ORDER,
         "OrderPlaced CancelRequested CancelRejectedNotBuyer CancelRefused CancelExpired CancelSuperseded "
         "CancelWithdrawn OrderCancelled RefundIssued",
     ),
     ("SELLER", "order-seller"): events(
-        Owner.SELLER, "SellerAccepted SellerRefused SellerMessaged Shipped ParcelScanned"
+        Owner.SELLER, "SellerAccepted SellerRefused SellerMessaged Shipped ParcelScanned PartialRefundOffered"
     ),
     ("SELLER", "seller-seller"): events(
         Owner.SELLER,
         "RequestHeard SellerAccepted SellerRefused SellerMessaged ParcelPlanned ParcelReleased ParcelStopped Shipped "
         "ParcelScanned",
     ),
+    ("SELLER", "dispute-seller"): events(Owner.SELLER, "DisputeReplied ParcelScanned"),
+    ("DISPUTE", "order-dispute"): events(Owner.DISPUTE, "DisputeOpened DisputeResolved"),
+    ("DISPUTE", "seller-dispute"): events(Owner.DISPUTE, "DisputeOpened"),
+    ("DISPUTE", "notify-dispute"): events(Owner.DISPUTE, "DisputeResolved"),
+    ("DISPUTE", "dispute-dispute"): events(
+        Owner.DISPUTE,
+        "DisputeOpened DisputeAnswered SettlementProposed SettlementAccepted ReturnSent DisputeEscalated "
+        "DisputeResolved",
+    ),
+    ("TIMERS", "dispute-timers"): {"due.dispute.>"},
     ("TIMERS", "order-timers"): {"due.order.>"},
     ("TIMERS", "seller-timers"): {"due.seller.>"},
 }
@@ -67,7 +81,7 @@ FILTERS: Final = {
 async def test_exactly_the_expected_streams_and_consumers_exist(shop: Shop) -> None:
     streams = await shop.market.js.streams_info()
     assert {stream.config.name for stream in streams} == {
-        "ORDER", "SELLER", "NOTIFY", "COMMANDS", "REPLY", "DEAD", "POLICIES", "TIMERS"
+        "ORDER", "SELLER", "DISPUTE", "NOTIFY", "COMMANDS", "REPLY", "DEAD", "POLICIES", "TIMERS"
     }  # fmt: skip
     consumers = await all_consumers(shop)
     heard = {
@@ -77,7 +91,7 @@ async def test_exactly_the_expected_streams_and_consumers_exist(shop: Shop) -> N
     assert heard == FILTERS
     for config in consumers.values():
         assert (config.max_deliver, config.ack_wait, config.deliver_group) == (-1, 5, config.durable_name)
-    for name in ("ORDER", "SELLER", "NOTIFY"):
+    for name in ("ORDER", "SELLER", "DISPUTE", "NOTIFY"):
         config = (await shop.market.js.stream_info(name)).config
         assert (config.discard, config.retention) == (DiscardPolicy.NEW, RetentionPolicy.LIMITS)
         assert (config.deny_delete, config.allow_direct, config.max_age) == (True, True, 0)
@@ -187,7 +201,7 @@ async def test_two_installations_on_one_account_do_not_see_each_other(server: Na
 
         assert await plain.events(order_id) == ["OrderPlaced"]
         assert await one.events(order_id) == ["OrderPlaced", "CancelRequested", "OrderCancelled", "OrderClosed"]
-        assert await one.events(order_id, Owner.SELLER) == ["SellerAccepted"]
+        assert await one.events(order_id, Owner.SELLER) == ["SellerAccepted", "SellerRated"]
         assert await one.events(order_id, Owner.NOTIFY) == ["EmailSent"]
         assert await two.events(order_id) == []
         assert list(await two.dead()) == [stranger], "a policy stored in one is unknown in the other"

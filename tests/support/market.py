@@ -1,6 +1,6 @@
-"""One order's order and seller services wired together in memory, as unkind to messages as a broker is allowed to be.
+"""One order's order, seller and dispute services wired together in memory, as unkind to messages as a broker is allowed to be.
 
-Events reach both services, each stream in its own order, streams interleaved at random; any message may come again, at
+Events reach all services, each stream in its own order, streams interleaved at random; any message may come again, at
 any later time; time passes between deliveries, so that deadlines and answers race; timers fire when due and sometimes
 early. Nothing is lost.
 """
@@ -18,6 +18,8 @@ from countermand.kernel.decider import Deadline, Decider, Premature, Refused
 from countermand.kernel.ids import event_id
 from countermand.kernel.reactions import Reactions
 from countermand.kernel.terms import Terms
+from services.dispute import reactions as dispute_reactions
+from services.dispute.decider import DISPUTE
 from services.order import reactions as order_reactions
 from services.order.decider import ORDER
 from services.seller import reactions as seller_reactions
@@ -45,6 +47,10 @@ class Delivery:
     again: bool = False
 
 
+def _as_it_is(command: Any, _history: list[Event]) -> Any:
+    return command
+
+
 @dataclass
 class Service:
     """One service's side of the order: its journal, and the state and the deadlines after each event."""
@@ -58,6 +64,7 @@ class Service:
     events: list[Any] = field(default_factory=list[Any])
     ids: list[str] = field(default_factory=list[str])
     wanted: list[tuple[Deadline, ...]] = field(default_factory=list[tuple[Deadline, ...]])
+    inform: Callable[[Any, list[Event]], Any] = _as_it_is
     state: Any = None
 
     def __post_init__(self) -> None:
@@ -86,7 +93,7 @@ Ask: TypeAlias = Callable[["Market"], Command]
 
 
 class Market:
-    """The two services of one order, the messages between them, and simulated time.
+    """The three services of one order, the messages between them, and simulated time.
 
     `duplicates` is the share of messages that come again, `races` how often something overtakes something else; without
     races everything happens at once and in the order in which it was sent.
@@ -109,7 +116,18 @@ class Market:
             seller_reactions.TIMERS,
             seller_reactions.ARMS,
             SELLER.initial(ORDER_ID, terms),
+            inform=seller_reactions.inform,
         )
+        self.dispute = Service(
+            Owner.DISPUTE,
+            DISPUTE,
+            dispute_reactions.REACTIONS,
+            dispute_reactions.TIMERS,
+            dispute_reactions.ARMS,
+            DISPUTE.initial(ORDER_ID, terms),
+            inform=dispute_reactions.inform,
+        )
+        self.services = {service.owner: service for service in (self.order, self.seller, self.dispute)}
         self.refusals: dict[str, Refused] = {}
         self.log: list[str] = []
         self._rnd = rnd
@@ -134,8 +152,9 @@ class Market:
         raise AssertionError(msg)
 
     def ids_of(self, *events: type[Event]) -> list[str]:
-        """The ids of the order's events of these types."""
-        return [i for i, event in zip(self.order.ids, self.order.events, strict=True) if isinstance(event, events)]
+        """The ids of the events of these types, service by service, each in its own order."""
+        recorded = [pair for s in self.services.values() for pair in zip(s.ids, s.events, strict=True)]
+        return [its_id for its_id, event in recorded if isinstance(event, events)]
 
     def _step(self, check: Callable[["Market"], None]) -> bool:
         ready = [lane for lane, queue in self._lanes.items() if queue and lane not in self._waiting]
@@ -182,7 +201,7 @@ class Market:
     def _deliver(self, delivery: Delivery) -> bool:
         """Handle a message; it stays in its lane if it is premature."""
         self.now += timedelta(seconds=self._rnd.randint(0, _LATENCY_S_MAX) if self._races else 0)
-        service = self.order if delivery.to is Owner.ORDER else self.seller
+        service = self.services[delivery.to]
         if isinstance(delivery.body, service.arms) and delivery.source == service.owner:
             self._follow(service, delivery)
         command = service.command(delivery)
@@ -191,7 +210,8 @@ class Market:
         own_id = event_id(delivery.id, type(command).__name__)
         if own_id in service.ids:
             return True
-        decision = service.decider.decide(command, service.state, self.now)
+        informed = service.inform(command, [*self.order.events, *self.seller.events])
+        decision = service.decider.decide(informed, service.state, self.now)
         self.log.append(f"{self.now:%m-%d %H:%M} {service.owner} {delivery.id} {command} -> {decision}")
         match decision:
             case None:
@@ -204,7 +224,7 @@ class Market:
             case event:
                 service.append(event, own_id)
                 self._waiting.clear()
-                for to in (Owner.ORDER, Owner.SELLER):
+                for to in self.services:
                     self._send(Delivery(to, service.owner, own_id, event))
         return True
 

@@ -25,6 +25,7 @@ from countermand.contracts.order import (
     PaymentAcknowledged,
     PaymentMethod,
     PlaceOrder,
+    RefundCause,
     RefundIssued,
     RefundReceived,
     RefusalGround,
@@ -181,23 +182,37 @@ def refund_issued(
     arrives_at: datetime,
     *,
     at: datetime = START,
-    ground: CancelGround = CancelGround.SELLER_AGREED,
+    cause: RefundCause = RefundCause.CANCELLATION,
     method: PaymentMethod = PaymentMethod.CARD,
+    amount: Money = PRICE,
+    lost_dispute: bool = False,
 ) -> RefundIssued:
-    """All of the money is on its way back."""
-    return RefundIssued(brief=BRIEF, amount=PRICE, method=method, ground=ground, issued_at=at, arrives_at=arrives_at)
+    """The money, all of it if nothing else is said, is on its way back."""
+    return RefundIssued(
+        brief=BRIEF,
+        amount=amount,
+        method=method,
+        cause=cause,
+        issued_at=at,
+        arrives_at=arrives_at,
+        lost_dispute=lost_dispute,
+    )
 
 
-def refund_received(refund_id: str) -> RefundReceived:
+def refund_received(refund_id: str, amount: Money = PRICE) -> RefundReceived:
     """The money is back."""
-    return RefundReceived(refund_id=refund_id, amount=PRICE)
+    return RefundReceived(refund_id=refund_id, amount=amount)
 
 
 def closed(
-    outcome: Outcome = Outcome.CANCELLED_UNPAID, goods: Goods = Goods.NOT_SHIPPED, refunded: Money = NOTHING
+    outcome: Outcome = Outcome.CANCELLED_UNPAID,
+    goods: Goods = Goods.NOT_SHIPPED,
+    refunded: Money = NOTHING,
+    *,
+    against_seller: bool = False,
 ) -> OrderClosed:
     """The order ended."""
-    return OrderClosed(outcome=outcome, goods=goods, refunded=refunded)
+    return OrderClosed(seller=shop(), outcome=outcome, goods=goods, refunded=refunded, against_seller=against_seller)
 
 
 # What happened at the seller's desk and in the warehouse.
@@ -240,12 +255,14 @@ def released(ended_id: str, ships_at: datetime | None = None) -> ParcelReleased:
     return ParcelReleased(ended_id=ended_id, ships_at=ships_at)
 
 
-def shipped(at: datetime = START, tracking_number: str = TRACKING) -> Shipped:
+def shipped(
+    at: datetime = START, tracking_number: str = TRACKING, scanned_after: timedelta = timedelta(hours=12)
+) -> Shipped:
     """The parcel left; first scan after 12 hours, at the door after 4 days."""
     return Shipped(
         tracking_number=tracking_number,
         shipped_at=at,
-        scanned_at=at + timedelta(hours=12),
+        scanned_at=at + scanned_after,
         arrives_at=at + timedelta(days=4),
     )
 

@@ -59,6 +59,7 @@ CANCELLED_UNPAID: Final = Counter(
         "CancelDialogOpened": 1,
         "CancelRequested": 1,
         "SellerAccepted": 1,
+        "SellerRated": 1,
         "OrderCancelled": 1,
         "OrderClosed": 1,
         "EmailSent": 1,
@@ -72,6 +73,7 @@ CANCELLED_REFUNDED: Final = Counter(
         "ParcelPlanned": 1,
         "CancelRequested": 1,
         "SellerAccepted": 1,
+        "SellerRated": 1,
         "OrderCancelled": 1,
         "RefundIssued": 1,
         "RefundReceived": 1,
@@ -96,7 +98,7 @@ async def connected(url: str) -> AsyncGenerator[Market]:
         url, max_reconnect_attempts=-1, reconnect_time_wait=_RECONNECT_EVERY_S, error_cb=say_nothing
     )
     try:
-        market = Market(nc, Names())
+        market = Market(nc, Names(), url)
         await market.reader.start()
         yield market
     finally:

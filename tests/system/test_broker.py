@@ -8,7 +8,7 @@ import pytest
 
 from countermand.contracts.base import Owner
 from countermand.kernel.ids import order_id_from
-from lab.audit.inline import violations
+from lab.audit import Options, audit
 from lab.market import Market
 from lab.system import embedded
 from tests.support import system as at
@@ -45,7 +45,8 @@ async def test_a_broker_killed_under_load_costs_time_and_nothing_else() -> None:
         assert sum(buyer.sent_again for buyer in buyers) > 0, "somebody noticed that it was away"
         expected = {order_id: wanted(number) for number, order_id in enumerate(orders)}
         assert await at.events_of_all(market) == expected
-        assert [v for order_id in orders for v in violations(order_id, await at.facts_of(market, order_id))] == []
+        report = await audit(market, Options(drained=True, mailbox_url=system.mailbox_url))
+        assert (report.violations, report.orders) == ((), ORDERS)
         assert await at.dead_letters(market) == []
         assert await at.refusals(market) == []
         assert await at.armed_timers(market) == set()

@@ -52,7 +52,7 @@ A_LINE: Final = re.compile(
         (["why", AN_ORDER], "name a running NATS server with --nats or NATS_URL"),
         (["provision"], "name a running NATS server with --nats or NATS_URL"),
         (["why"], "Missing argument 'ORDER_ID'."),
-        (["service", "odrer"], "there is no service 'odrer'; there are order, seller, notify, mailbox"),
+        (["service", "odrer"], "there is no service 'odrer'; there are order, seller, dispute, notify, mailbox"),
         (
             ["demo", "--json", "/no/such/folder/demo.json"],
             "Invalid value for '--json': /no/such/folder/demo.json cannot",
@@ -187,9 +187,10 @@ async def timelines(system: System) -> dict[str, list[Told]]:
 
 def read(ran: at.Ran, order_id: str) -> list[Told]:
     assert (ran.code, ran.err) == (0, "")
-    title, header, *lines = [line for line in ran.out.splitlines() if line.strip()]
+    title, header, *lines, feedback = [line for line in ran.out.splitlines() if line.strip()]
     assert title.split() == ["Order", order_id]
     assert header.split() == ["#", "simulated", "real", "service", "what", "happened", "because"]
+    assert re.fullmatch(r"Seller \S+ \([a-z-]+\): (\d+ % positive from \d+ orders?|no order has ended yet)\.", feedback)
     return [told(line) for line in lines]
 
 
@@ -224,6 +225,7 @@ async def test_why_tells_everything_in_words(timelines: dict[str, list[Told]]) -
             ("order", "the order is cancelled"),
             ("notify", "an email to robin+double-click@shop.example: “Your order is cancelled: Desk lamp, brass”"),
             ("order", "the order ends: cancelled_unpaid"),
+            ("seller", "the end"),
         ]
     )
 

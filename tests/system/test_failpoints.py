@@ -67,7 +67,7 @@ async def test_a_crash_there_changes_nothing_of_what_happens(
         await at.drained(market)
 
         [verdict] = performance.verdicts
-        assert (verdict.wrong, performance.violations) == ((), ())
+        assert (verdict.wrong, performance.report.violations) == ((), ())
         facts = await at.facts_of(market, verdict.order_id)
         assert Counter(fact.name for fact in facts) == expected
         assert [subject for subject in await at.armed_timers(market) if verdict.order_id in subject] == []

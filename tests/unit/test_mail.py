@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from countermand.contracts.base import Actor, Brief, Contact, Event, Role, SellerRef
+from countermand.contracts.dispute import Resolution
 from countermand.contracts.notify import EmailSent
 from countermand.contracts.order import (
     CancelExpired,
@@ -21,6 +22,7 @@ from countermand.contracts.order import (
     CancelWithdrawn,
     OrderCancelled,
     PaymentMethod,
+    RefundCause,
     RefusalGround,
 )
 from countermand.kernel.money import Money
@@ -35,8 +37,10 @@ from services.notify.mail import (
     subject_of,
 )
 from services.notify.promises import PROMISES
+from tests.support.disputes import resolved, usd
 from tests.support.orders import (
     BRIEF,
+    NOTHING,
     ORDER_ID,
     PRICE,
     START,
@@ -81,12 +85,14 @@ FACTS: Final[list[Event]] = [
     superseded("r1"),
     CancelWithdrawn(brief=BRIEF, request_id="r1"),
     *(refund_issued(after(days=5), method=method) for method in PaymentMethod),
-    *(refund_issued(after(days=5), ground=ground) for ground in CancelGround),
+    *(refund_issued(after(days=5), cause=cause) for cause in RefundCause),
     refund_issued(START, method=PaymentMethod.WALLET),
     *(
         CancelRejectedNotBuyer(brief=BRIEF, claimed_by=Actor(role=role, id="mallory"), attempted="OpenCancelDialog")
         for role in Role
     ),
+    *(resolved(by) for by in Resolution),
+    *(resolved(by, NOTHING) for by in Resolution),
 ]
 """Every fact that promises an email, in every way that its email differs."""
 FACT_NAMES: Final = [f"{type(fact).__name__}-{number}" for number, fact in enumerate(FACTS)]
@@ -167,7 +173,7 @@ def test_r6_every_promised_fact_has_an_email_in_text_and_html(fact: Event) -> No
 @pytest.mark.parametrize("fact", FACTS, ids=FACT_NAMES)
 def test_both_parts_say_the_same(fact: Event) -> None:
     mail = about(fact)
-    html = " ".join(part(mail, "html").replace("&#34;", '"').split())
+    html = " ".join(part(mail, "html").replace("&#34;", '"').replace("&#39;", "'").split())
     paragraphs = [" ".join(paragraph.split()) for paragraph in part(mail, "plain").split("\n\n")[1:-2]]
     assert paragraphs
     assert all(f"<p>{paragraph}</p>" in html for paragraph in paragraphs)
@@ -281,6 +287,38 @@ def test_r12_r23_a_refund_says_how_much_whereto_when_and_that_goods_may_still_co
 
 def test_a_refund_to_the_wallet_is_there_at_once() -> None:
     assert "at once" in words(about(refund_issued(START, method=PaymentMethod.WALLET)))
+
+
+@pytest.mark.parametrize(
+    ("cause", "says"),
+    [
+        (RefundCause.CANCELLATION, "your order is cancelled"),
+        (RefundCause.PARTIAL_REFUND, "you took the seller's offer"),
+        (RefundCause.DISPUTE, "your dispute was decided"),
+    ],
+)
+def test_a_refund_says_why_it_comes(cause: RefundCause, says: str) -> None:
+    text = words(about(refund_issued(after(days=5), cause=cause, amount=usd(500))))
+    assert says in text
+    assert "we have sent back 5.00 USD" in text
+
+
+@pytest.mark.parametrize(
+    ("by", "says"),
+    [
+        (Resolution.AGREEMENT, "You and the seller agreed."),
+        (Resolution.SILENCE, "The seller did not answer in time."),
+        (Resolution.PLATFORM, "We looked at what both sides and the carrier have recorded"),
+        (Resolution.MOOT, "there was nothing left to decide"),
+    ],
+)
+def test_r22_a_decision_says_by_whom_by_which_rule_and_on_which_facts(by: Resolution, says: str) -> None:
+    text = words(about(resolved(by, usd(500), facts=("the parcel has not arrived", "nobody has seen it"))))
+    assert says in text
+    assert "never arrived: the buyer is refunded. (Rule R20.)" in text
+    assert "What we went by: the parcel has not arrived; nobody has seen it." in text
+    assert "You claimed 19.99 USD and get 5.00 USD back" in text
+    assert "nothing is refunded by this decision" in words(about(resolved(by, NOTHING)))
 
 
 def test_r2_the_buyer_learns_who_asked_and_that_nothing_was_changed() -> None:

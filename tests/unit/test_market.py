@@ -1,14 +1,16 @@
-"""The order and the seller together: whatever people ask and however messages come, every order ends well.
+"""The order, the seller and the dispute together: whatever people ask and however messages come, every order ends well.
 
-The audit here reads the two journals with rules of its own, not with the deciders'.
+The audit here reads the three journals with rules of its own, not with the deciders'.
 """
 
 from random import Random
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from countermand.contracts.dispute import DisputeOpened, DisputeResolved, Resolution, SettlementAccepted
 from countermand.contracts.order import (
     AcceptanceSuperseded,
     CancelExpired,
@@ -17,18 +19,22 @@ from countermand.contracts.order import (
     CancelRequestRepeated,
     CancelSuperseded,
     CancelWithdrawn,
+    DisputeNoted,
     OrderCancelled,
     OrderClosed,
     OrderPlaced,
     Outcome,
+    PartialRefundAccepted,
     PaymentAcknowledged,
+    RefundCause,
     RefundIssued,
     RefundReceived,
     ShipmentNoted,
     ShipmentSuperseded,
 )
 from countermand.contracts.seller import ParcelReleased, RequestHeard, SellerAccepted, SellerRefused, Shipped
-from services.order.state import Cancelled, CancelPending, Closed
+from services.dispute.state import Quiet
+from services.order.state import Cancelled, CancelPending, Closed, Disputed, Resolved
 from services.seller.profiles import profile_named
 from services.seller.state import Held, Planned
 from tests.support.market import Market
@@ -61,13 +67,25 @@ def test_x12_repetitions_change_nothing(seeds: range) -> None:
         messy = play(Random(seed), Random(seed), duplicates=0.5, races=0)
         assert messy.order.events == clean.order.events, f"seed {seed}"
         assert messy.seller.events == clean.seller.events, f"seed {seed}"
+        assert messy.dispute.events == clean.dispute.events, f"seed {seed}"
+
+
+CANCELLED: Final = {
+    Outcome.CANCELLED_UNPAID,
+    Outcome.CANCELLED_REFUNDED,
+    Outcome.UNPAID_EXPIRED,
+    Outcome.NEVER_SHIPPED_REFUNDED,
+}
+BY_A_DISPUTE: Final = {Outcome.DISPUTE_REFUNDED, Outcome.DISPUTE_PARTIAL, Outcome.DISPUTE_DENIED}
 
 
 def look_around(market: Market) -> None:
     """What holds whenever no message is on its way."""
     order, parcel = market.order.state, market.seller.state
     if isinstance(parcel, Held):
-        assert isinstance(order, CancelPending | Cancelled | Closed), f"held for nothing: {order}, {parcel}"
+        assert isinstance(order, CancelPending | Disputed | Resolved | Cancelled | Closed), (
+            f"held for nothing: {order}, {parcel}"
+        )
     if isinstance(order, CancelPending) and isinstance(parcel, Planned):
         assert not _wrote_about(market, order.request_id), f"R7: the buyer wrote, yet it is about to leave: {parcel}"
 
@@ -77,7 +95,10 @@ def audit(market: Market) -> None:
     assert isinstance(market.order.state, Closed), f"I1: still {market.order.state}"
     assert not market.order.waits_for, f"I8: a reminder after the end: {market.order.waits_for}"
     assert not market.seller.waits_for, f"I8: a reminder of a settled parcel: {market.seller.waits_for}"
+    assert isinstance(market.dispute.state, Quiet), f"I1: still {market.dispute.state}"
+    assert not market.dispute.waits_for, f"I8: a reminder of a decided dispute: {market.dispute.waits_for}"
     _one_outcome(market)
+    _every_dispute_has_one_end(market)
     _the_parcel_obeys_the_seller(market)
     _the_seller_takes_a_request_once(market)
     _the_money_adds_up(market)
@@ -88,7 +109,26 @@ def _one_outcome(market: Market) -> None:
     ends = [e.outcome for e in market.order.events if isinstance(e, OrderClosed)]
     cancellations = len(market.ids_of(OrderCancelled))
     assert len(ends) == 1, f"I1: {ends}"
-    assert cancellations == (0 if ends[0] is Outcome.COMPLETED else 1), f"I1: {ends[0]} after {cancellations}"
+    assert cancellations == (1 if ends[0] in CANCELLED else 0), f"I1: {ends[0]} after {cancellations}"
+
+
+def _every_dispute_has_one_end(market: Market) -> None:
+    """And one answer by the order, that it waits for it or that it is moot; at most one dispute is decided."""
+    opened = market.ids_of(DisputeOpened)
+    ends = [e for e in market.dispute.events if isinstance(e, DisputeResolved)]
+    assert [e.dispute_id for e in ends] == opened, "each dispute has one end, before the next is opened"
+    noted = [e for e in market.order.events if isinstance(e, DisputeNoted)]
+    assert [e.dispute_id for e in noted] == opened, "the order answers each dispute once"
+    assert all(0 <= e.refund.amount_minor <= e.claim.amount_minor for e in ends), "a ruling beyond the claim"
+    waited_for = {e.dispute_id for e in noted if not e.moot}
+    decided = [e for e in ends if e.by is not Resolution.MOOT]
+    assert len(decided) <= 1, "P16: decided again"
+    by_the_dispute = next(e for e in market.order.events if isinstance(e, OrderClosed)).outcome in BY_A_DISPUTE
+    assert by_the_dispute == bool(
+        [e for e in decided if e.dispute_id in waited_for and not market.ids_of(OrderCancelled)]
+    )
+    accepted = [e.dispute_id for e in market.dispute.events if isinstance(e, SettlementAccepted)]
+    assert len(accepted) == len(set(accepted)), f"X9: two offers of one dispute were accepted: {accepted}"
 
 
 def _the_parcel_obeys_the_seller(market: Market) -> None:
@@ -134,13 +174,31 @@ def _the_money_adds_up(market: Market) -> None:
     issued = [e for e in events if isinstance(e, RefundIssued)]
     refunded = sum(e.amount.amount_minor for e in issued)
     assert captured in {0, price}, "I3: paid twice"
-    assert refunded == (0 if end.outcome is Outcome.COMPLETED else captured), "I3"
+    assert refunded <= captured, "I3: more went back than came in"
+    if end.outcome in CANCELLED | {Outcome.DISPUTE_REFUNDED}:
+        assert refunded == captured, "I3"
+    causes = [e.cause for e in issued if e.cause is not RefundCause.PARTIAL_REFUND]
+    assert len(causes) == len(set(causes)), f"I3: two refunds of one cause: {causes}"
+    parts = [e.amount.amount_minor for e in market.order.events if isinstance(e, PartialRefundAccepted)]
+    given_back = [e.amount.amount_minor for e in issued if e.cause is RefundCause.PARTIAL_REFUND]
+    assert len(given_back) <= len(parts), f"R21: {given_back} for {parts}"
+    assert sum(given_back) <= sum(parts), f"R21: {given_back} for {parts}"
     assert all(e.method is placed.payment_method for e in issued), "R23"
     arrived = [e.refund_id for e in events if isinstance(e, RefundReceived)]
     assert sorted(arrived) == sorted(market.ids_of(RefundIssued)), "I3: a refund got lost"
     match end.outcome:
         case Outcome.COMPLETED:
-            assert (captured, end.refunded.amount_minor) == (price, 0), "I3"
+            assert (captured, refunded) == (price, 0), "I3"
+        case Outcome.COMPLETED_PARTIAL_REFUND:
+            assert captured == price, "I3"
+            assert refunded == sum(given_back) > 0, "R21"
+        case Outcome.DISPUTE_REFUNDED:
+            assert end.refunded.amount_minor == captured == price, "X11"
+        case Outcome.DISPUTE_PARTIAL:
+            assert captured == price, "I3"
+            assert 0 < end.refunded.amount_minor < price, "X11"
+        case Outcome.DISPUTE_DENIED:
+            assert refunded == sum(given_back), "R22: a claim that was denied gives nothing"
         case Outcome.CANCELLED_REFUNDED | Outcome.NEVER_SHIPPED_REFUNDED:
             assert end.refunded.amount_minor == captured == price, "I3"
         case Outcome.CANCELLED_UNPAID | Outcome.UNPAID_EXPIRED:

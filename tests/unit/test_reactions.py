@@ -1,4 +1,4 @@
-"""What each service does about each message it hears: both tables, row by row, and the timers."""
+"""What each service does about each message it hears: all tables, row by row, and the timers."""
 
 from random import Random
 from typing import Any, Final
@@ -6,7 +6,8 @@ from typing import Any, Final
 import pytest
 
 from countermand.contracts import EVENTS
-from countermand.contracts.base import Owner
+from countermand.contracts.base import Owner, Role
+from countermand.contracts.dispute import Resolution, ReturnSent, Stance
 from countermand.contracts.order import (
     AcceptanceSuperseded,
     CancelExpired,
@@ -15,9 +16,20 @@ from countermand.contracts.order import (
     CancelRejectedNotBuyer,
     CancelRequestRepeated,
     CancelWithdrawn,
+    DisputeNoted,
+    Outcome,
+    PartialRefundAccepted,
     RefusalGround,
+    TrackingAsked,
 )
+from countermand.contracts.seller import DisputeReplied, PartialRefundOffered
 from countermand.kernel.reactions import Reactions
+from services.dispute import commands as dispute
+from services.dispute.reactions import ARMS as DISPUTE_ARMS
+from services.dispute.reactions import REACTIONS as DISPUTE_REACTIONS
+from services.dispute.reactions import TIMERS as DISPUTE_TIMERS
+from services.dispute.reactions import inform
+from services.dispute.view import View, view_of
 from services.order import commands as order
 from services.order.reactions import ARMS as ORDER_ARMS
 from services.order.reactions import REACTIONS as ORDER_REACTIONS
@@ -26,9 +38,12 @@ from services.seller import commands as seller
 from services.seller.reactions import ARMS as SELLER_ARMS
 from services.seller.reactions import REACTIONS as SELLER_REACTIONS
 from services.seller.reactions import TIMERS as SELLER_TIMERS
+from tests.support.disputes import PHOTO, claim, escalated, opened, resolved, settled, usd
 from tests.support.orders import (
     BRIEF,
     BUYER,
+    NOTHING,
+    PRICE,
     START,
     STRANGER,
     TRACKING,
@@ -37,6 +52,7 @@ from tests.support.orders import (
     after,
     brief,
     cancelled,
+    closed,
     declined,
     messaged,
     placed,
@@ -86,6 +102,18 @@ ORDER_ROWS: Final = [
     ("p11: at once", refund_issued(START), order.ReceiveRefund(ID)),
     ("p11: in a week", refund_issued(after(days=7)), None),
     ("the refund arrived", refund_received("f1"), order.CloseOrder()),
+    ("r21: the seller offers a part", PartialRefundOffered(amount=usd(500)), order.NoteOffer(ID, usd(500))),
+    (
+        "r21: the buyer takes it",
+        PartialRefundAccepted(offer_id="o1", amount=usd(500)),
+        order.IssuePartialRefund(500),
+    ),
+    ("r14: a dispute was opened", opened(), order.NoteDispute(ID)),
+    ("p7: silence lost it", resolved(Resolution.SILENCE), order.SettleDispute("e1", 1999, lost=True)),
+    ("p15: the platform decided against", resolved(Resolution.PLATFORM), order.SettleDispute("e1", 1999, lost=True)),
+    ("r22: the platform denied", resolved(Resolution.PLATFORM, NOTHING), order.SettleDispute("e1", 0, lost=False)),
+    ("r21: agreed, nobody lost", resolved(Resolution.AGREEMENT), order.SettleDispute("e1", 1999, lost=False)),
+    ("x11: moot", resolved(Resolution.MOOT, NOTHING), None),
 ]
 SELLER_ROWS: Final = [
     ("placed and paid", placed(paid=True), seller.PlanParcel(shop())),
@@ -126,6 +154,35 @@ SELLER_ROWS: Final = [
         CancelRejectedNotBuyer(brief=BRIEF, claimed_by=STRANGER, attempted="ConfirmCancel"),
         None,
     ),
+    (
+        "r17: the buyer asks for the number",
+        TrackingAsked(seller=shop(), request_id="r1", asked_at=START, provide_by=after(days=7)),
+        seller.ShowTracking(shop()),
+    ),
+    ("r20: a dispute was opened", opened(), seller.ReplyToDispute(ID, shop(), PRICE)),
+    ("r24: a good end", closed(Outcome.COMPLETED), seller.Rate(shop(), Outcome.COMPLETED, positive=True)),
+    (
+        "p15: an end that counts against the seller",
+        closed(Outcome.NEVER_SHIPPED_REFUNDED, against_seller=True),
+        seller.Rate(shop(), Outcome.NEVER_SHIPPED_REFUNDED, positive=False),
+    ),
+]
+DISPUTE_ROWS: Final = [
+    (
+        "r21: a simulated seller has a word",
+        DisputeReplied(dispute_id="e1", stance=Stance.OFFERS, amount=usd(500), text="Keep it.", evidence=(PHOTO,)),
+        dispute.HearReply("e1", Stance.OFFERS, usd(500), "Keep it.", (PHOTO,)),
+    ),
+    ("x5: the first scan", scanned(after(hours=12), after(days=4)), dispute.HearScan(after(hours=12))),
+    ("the parcel arrived", scanned(after(days=4), after(days=4), delivered=True), None),
+    ("the order had ended", DisputeNoted(dispute_id="e1", moot=True), dispute.Drop("e1")),
+    ("the order waits", DisputeNoted(dispute_id="e1", moot=False), None),
+    ("p5: cancelled under a dispute", cancelled().model_copy(update={"dispute_id": "e1"}), dispute.Drop("e1")),
+    ("cancelled without one", cancelled(), None),
+    ("p16: agreed", settled(Role.BUYER, "o1", 500), dispute.Conclude("e1")),
+    ("p10: agreed, the goods first", settled(Role.BUYER, "o1", 500, return_by=after(days=9)), None),
+    ("p10: the goods are sent back", ReturnSent(dispute_id="e1"), dispute.Conclude("e1")),
+    ("p8, r19: the platform steps in", escalated(), dispute.Rule("e1")),
 ]
 
 
@@ -139,14 +196,32 @@ def test_what_the_seller_does_about_it(event: Any, command: object) -> None:
     assert SELLER_REACTIONS.react(event, ID) == command
 
 
+@pytest.mark.parametrize(("event", "command"), [row[1:] for row in DISPUTE_ROWS], ids=[row[0] for row in DISPUTE_ROWS])
+def test_what_the_dispute_does_about_it(event: Any, command: object) -> None:
+    assert DISPUTE_REACTIONS.react(event, ID) == command
+
+
+def test_a_dispute_is_opened_and_ruled_on_what_the_order_and_the_seller_have_recorded() -> None:
+    """What does not depend on it is not informed."""
+    history = (placed(paid=True), shipped())
+    assert inform(claim(), history) == dispute.OpenCase(claim(), view_of(history))
+    assert inform(dispute.Rule("e1"), history) == dispute.Rule("e1", view_of(history))
+    assert dispute.Rule("e1").view == View()
+    assert inform(dispute.Drop("e1"), history) == dispute.Drop("e1")
+
+
 @pytest.mark.parametrize(
-    ("reactions", "rows"), [(ORDER_REACTIONS, ORDER_ROWS), (SELLER_REACTIONS, SELLER_ROWS)], ids=["order", "seller"]
+    ("reactions", "rows"),
+    [(ORDER_REACTIONS, ORDER_ROWS), (SELLER_REACTIONS, SELLER_ROWS), (DISPUTE_REACTIONS, DISPUTE_ROWS)],
+    ids=["order", "seller", "dispute"],
 )
 def test_every_row_of_the_table_is_tested(reactions: Reactions[Any], rows: list[tuple[str, Any, object]]) -> None:
     assert {type(event) for _, event, _ in rows} == set(reactions)
 
 
-@pytest.mark.parametrize("reactions", [ORDER_REACTIONS, SELLER_REACTIONS], ids=["order", "seller"])
+@pytest.mark.parametrize(
+    "reactions", [ORDER_REACTIONS, SELLER_REACTIONS, DISPUTE_REACTIONS], ids=["order", "seller", "dispute"]
+)
 def test_services_react_to_published_events_only(reactions: Reactions[Any]) -> None:
     assert set(reactions) <= set(EVENTS.values())
 
@@ -173,8 +248,16 @@ def test_services_react_to_published_events_only(reactions: Reactions[Any]) -> N
                 "DeliveryDue": seller.Deliver("d1"),
             },
         ),
+        (
+            DISPUTE_TIMERS,
+            {
+                "DisputeAnswerDue": dispute.GrantSilence("d1"),
+                "NegotiationEnds": dispute.EndNegotiation("d1"),
+                "ReturnDue": dispute.EndReturn("d1"),
+            },
+        ),
     ],
-    ids=["order", "seller"],
+    ids=["order", "seller", "dispute"],
 )
 def test_a_fired_timer_asks_what_its_name_says(timers: dict[str, Any], deadlines: dict[str, object]) -> None:
     assert {name: make("d1") for name, make in timers.items()} == deadlines
@@ -182,17 +265,22 @@ def test_a_fired_timer_asks_what_its_name_says(timers: dict[str, Any], deadlines
 
 def test_every_deadline_that_a_state_can_want_has_a_timer_and_every_timer_a_deadline() -> None:
     """The names are collected from many histories."""
-    markets = [play(Random(seed)) for seed in range(200)]
+    markets = [play(Random(seed)) for seed in range(1500)]
     for timers, services in (
         (ORDER_TIMERS, [market.order for market in markets]),
         (SELLER_TIMERS, [market.seller for market in markets]),
+        (DISPUTE_TIMERS, [market.dispute for market in markets]),
     ):
         wanted = {deadline.name for service in services for wants in service.wanted for deadline in wants}
         assert wanted == set(timers)
 
 
 def test_timers_follow_a_services_own_events_only() -> None:
-    for arms, owner in ((ORDER_ARMS, Owner.ORDER), (SELLER_ARMS, Owner.SELLER)):
+    for arms, owner in (
+        (ORDER_ARMS, Owner.ORDER),
+        (SELLER_ARMS, Owner.SELLER),
+        (DISPUTE_ARMS, Owner.DISPUTE),
+    ):
         assert {event.owner for event in arms} == {owner}
         assert len(arms) == len(set(arms))
 

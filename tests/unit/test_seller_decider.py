@@ -255,7 +255,7 @@ def test_r7_a_seller_may_fail_to_receive_the_request_and_is_reached_by_a_message
 def test_r25_every_profile_behaves_as_its_name_says() -> None:
     """Who sends by itself, before and after the payment."""
     sends = {name for name, profile in PROFILES.items() if profile.sends(paid=True)}
-    assert set(PROFILES) - sends == {"never-ships", "manual"}
+    assert set(PROFILES) - sends == {"never-ships", "fake-tracking", "manual"}
     assert {name for name, profile in PROFILES.items() if profile.sends(paid=False)} == {"eager"}
     assert profile_named("nobody-knows-this-one") == PROFILES["manual"]
 
@@ -318,9 +318,11 @@ def test_x2_after_the_shipment_an_acceptance_is_impossible(spec: SellerSpec) -> 
 
 @in_states("at rest", "planned", "held by a message")
 def test_a_person_may_ship_unless_the_parcel_is_promised(spec: SellerSpec) -> None:
-    """A message is a plea, not a promise."""
-    spec.when(SHIP).then(shipped())
-    spec.when(ShipOrder(actor=SELLER)).then(shipped(tracking_number=DRAWN))
+    """A message is a plea, not a promise. Who ships by hand does so over the carrier's counter, where it is scanned."""
+    scanned_after = spec.state.desk.profile.scanned_after
+    assert scanned_after == (timedelta() if spec is NEW else timedelta(hours=12))
+    spec.when(SHIP).then(shipped(scanned_after=scanned_after))
+    spec.when(ShipOrder(actor=SELLER)).then(shipped(tracking_number=DRAWN, scanned_after=scanned_after))
 
 
 def test_i2_an_accepted_cancellation_is_never_shipped() -> None:

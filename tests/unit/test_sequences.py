@@ -9,8 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countermand.contracts.base import Owner
+from countermand.contracts.dispute import (
+    AcceptSettlement,
+    AnswerDispute,
+    ClaimGround,
+    DisputeOpened,
+    DisputeResolved,
+    ProposeSettlement,
+    Remedy,
+    Resolution,
+    SendReturn,
+    Stance,
+)
 from countermand.contracts.order import (
+    AcceptPartialRefund,
     AcknowledgePayment,
+    AskForTracking,
     AskSellerToCancel,
     CancelExpired,
     CancelReason,
@@ -20,43 +34,83 @@ from countermand.contracts.order import (
     CancelSuperseded,
     CancelWithdrawn,
     ConfirmCancel,
+    ConfirmReceipt,
+    DisputeNoted,
     OpenCancelDialog,
     OrderCancelled,
     OrderClosed,
     OrderDelivered,
+    Outcome,
     PaymentAcknowledged,
+    RefundCustomer,
     RefundIssued,
     RefundReceived,
     RefusalGround,
+    ResellerRefundedCustomer,
     ShipmentSuperseded,
     WithdrawCancel,
 )
 from countermand.contracts.order import CancelPath as Path
 from countermand.contracts.seller import (
     AcceptCancel,
+    DisputeReplied,
     MessageSeller,
+    OfferPartialRefund,
     ParcelReleased,
     ParcelScanned,
     ParcelStopped,
+    PartialRefundOffered,
+    ProvideTracking,
     RefuseCancel,
     SellerAccepted,
     SellerMessaged,
+    SellerRated,
     ShipOrder,
     Shipped,
+    TrackingProvided,
+    TrackingUnavailable,
 )
 from countermand.kernel.decider import Deadline, Premature, Refused
+from services.dispute import commands as dispute_commands
+from services.dispute.state import Agreed, Dispute, Escalated, Negotiating, Opened, Quiet
+from services.dispute.view import View
 from services.order import commands as order_commands
-from services.order.state import Active, Cancelled, CancelPending, Closed, DialogOpen, Order, Unplaced
+from services.order.state import (
+    Active,
+    Cancelled,
+    CancelPending,
+    Closed,
+    DialogOpen,
+    Disputed,
+    Order,
+    Resolved,
+    Unplaced,
+)
 from services.seller import commands as seller_commands
 from services.seller.profiles import PROFILES
 from services.seller.state import Arrived, AtRest, Gone, Held, Planned, Seller, Stopped
+from tests.support.disputes import PHOTO, claim, usd
 from tests.support.market import Market, Service
-from tests.support.orders import BUYER, PLATFORM, PRICE, SELLER, START, STRANGER, TERMS, TRACKING, placed, planned, shop
+from tests.support.orders import (
+    BRIEF,
+    BUYER,
+    PLATFORM,
+    PRICE,
+    SELLER,
+    START,
+    STRANGER,
+    TERMS,
+    TRACKING,
+    placed,
+    planned,
+    shop,
+)
 from tests.support.people import SOON, play
 
 STARTS_A_DEADLINE: Final = {
     Owner.ORDER: {"OrderPlaced", "PaymentAcknowledged", "CancelRequested", "OrderDelivered", "RefundIssued"},
     Owner.SELLER: {"RequestHeard", "SellerRefused", "ParcelPlanned", "ParcelReleased", "Shipped", "ParcelScanned"},
+    Owner.DISPUTE: {"DisputeOpened", "DisputeAnswered", "SettlementProposed", "SettlementAccepted"},
 }
 ENDS_A_DEADLINE: Final = {
     Owner.ORDER: {
@@ -67,6 +121,8 @@ ENDS_A_DEADLINE: Final = {
         "CancelWithdrawn",
         "OrderCancelled",
         "ShipmentNoted",
+        "DisputeNoted",
+        "RefundIssued",
         "RefundReceived",
         "OrderClosed",
     },
@@ -79,6 +135,14 @@ ENDS_A_DEADLINE: Final = {
         "Shipped",
         "ParcelScanned",
     },
+    Owner.DISPUTE: {
+        "DisputeAnswered",
+        "SettlementProposed",
+        "SettlementAccepted",
+        "ReturnSent",
+        "DisputeEscalated",
+        "DisputeResolved",
+    },
 }
 MAY_FOLLOW_THE_END: Final = {
     PaymentAcknowledged,  # X3: it is refunded.
@@ -87,6 +151,17 @@ MAY_FOLLOW_THE_END: Final = {
     ShipmentSuperseded,  # R12
     OrderDelivered,
     CancelRejectedNotBuyer,  # R2
+    DisputeNoted,  # It is moot.
+    ResellerRefundedCustomer,  # R26: a reseller's own money.
+}
+
+MAY_FOLLOW_THE_STOP: Final = {
+    SellerMessaged,
+    TrackingProvided,  # R17: a number, not a parcel.
+    TrackingUnavailable,
+    PartialRefundOffered,  # R21: the order decides what becomes of it.
+    DisputeReplied,
+    SellerRated,
 }
 
 _IDS: Final = st.sampled_from([f"e{n}" for n in range(1, 13)])
@@ -96,6 +171,9 @@ _REASONS: Final = st.sampled_from(CancelReason)
 _GROUNDS: Final = st.sampled_from(RefusalGround)
 _TEXT: Final = st.just("Please cancel it.")
 _WHEN: Final = st.sampled_from([START + timedelta(days=days) for days in range(10)])
+_AMOUNTS: Final = st.sampled_from([0, 1, 500, 1000, 1999, 5000])
+_MONEY: Final = _AMOUNTS.map(usd)
+_PARTS: Final = st.sampled_from([0, 1, 500]).map(usd)
 _SHOPS: Final = st.sampled_from(sorted(PROFILES)).map(shop)
 
 ORDER_COMMANDS: Final = st.one_of(
@@ -115,6 +193,14 @@ ORDER_COMMANDS: Final = st.one_of(
     st.builds(order_commands.CloseUnshipped, _IDS),
     st.builds(order_commands.EndProtection, _IDS),
     st.builds(order_commands.ReceiveRefund, _IDS),
+    st.builds(ConfirmReceipt, actor=_BUYERS),
+    st.builds(AskForTracking, actor=_BUYERS),
+    st.builds(RefundCustomer, actor=_BUYERS, amount=_MONEY),
+    st.builds(order_commands.NoteOffer, _IDS, _MONEY),
+    st.builds(AcceptPartialRefund, actor=_BUYERS, offer_id=_IDS),
+    st.builds(order_commands.IssuePartialRefund, _AMOUNTS),
+    st.builds(order_commands.NoteDispute, _IDS),
+    st.builds(order_commands.SettleDispute, _IDS, _AMOUNTS, st.booleans()),
     st.just(order_commands.IssueRefund()),
     st.just(order_commands.CloseOrder()),
 )
@@ -123,6 +209,11 @@ SELLER_COMMANDS: Final = st.one_of(
     st.builds(AcceptCancel, actor=_SELLERS, request_id=_IDS),
     st.builds(RefuseCancel, actor=_SELLERS, request_id=_IDS, ground=_GROUNDS),
     st.builds(ShipOrder, actor=_SELLERS),
+    st.builds(ProvideTracking, actor=_SELLERS, tracking_number=st.just(TRACKING)),
+    st.builds(OfferPartialRefund, actor=_SELLERS, amount=_MONEY),
+    st.builds(seller_commands.ShowTracking, _SHOPS),
+    st.builds(seller_commands.ReplyToDispute, _IDS, _SHOPS, _MONEY),
+    st.builds(seller_commands.Rate, _SHOPS, st.sampled_from(Outcome), positive=st.booleans()),
     st.builds(seller_commands.PlanParcel, _SHOPS),
     st.builds(seller_commands.ConsiderRequest, _IDS, _SHOPS, st.sampled_from(Path)),
     st.builds(seller_commands.StopParcel, _SHOPS),
@@ -132,6 +223,40 @@ SELLER_COMMANDS: Final = st.one_of(
     st.builds(seller_commands.HandOver, _IDS),
     st.builds(seller_commands.Scan, _IDS),
     st.builds(seller_commands.Deliver, _IDS),
+)
+_SIDES: Final = st.sampled_from([BUYER, BUYER, SELLER, SELLER, STRANGER])
+_STANCES: Final = st.sampled_from(Stance)
+_EVIDENCE: Final = st.sampled_from([(), (PHOTO,)])
+_VIEWS: Final = st.builds(
+    View,
+    brief=st.just(BRIEF),
+    captured_minor=st.just(PRICE.amount_minor),
+    refunded_minor=st.sampled_from([0, 500]),
+    number=st.none() | st.just(TRACKING),
+    shipped_at=st.just(START),
+    first_scan_at=st.none() | _WHEN,
+    delivered_at=st.none() | _WHEN,
+)
+_FIRST: Final = st.just("e1") | _IDS
+DISPUTE_COMMANDS: Final = st.one_of(
+    st.builds(dispute_commands.OpenCase, st.builds(claim, st.sampled_from(ClaimGround), st.none() | _MONEY), _VIEWS),
+    st.builds(dispute_commands.HearReply, _FIRST, _STANCES, st.none() | _PARTS, _TEXT, _EVIDENCE),
+    st.builds(AnswerDispute, actor=_SIDES, dispute_id=_FIRST, stance=_STANCES, evidence=_EVIDENCE),
+    st.builds(
+        ProposeSettlement,
+        actor=_SIDES,
+        dispute_id=_FIRST,
+        remedy=st.builds(Remedy, amount=_MONEY, with_return=st.booleans()),
+    ),
+    st.builds(AcceptSettlement, actor=_SIDES, offer_id=_IDS),
+    st.builds(SendReturn, actor=_SIDES, dispute_id=_FIRST),
+    st.builds(dispute_commands.GrantSilence, _FIRST),
+    st.builds(dispute_commands.EndNegotiation, _IDS),
+    st.builds(dispute_commands.EndReturn, _IDS),
+    st.builds(dispute_commands.HearScan, _WHEN),
+    st.builds(dispute_commands.Conclude, _FIRST),
+    st.builds(dispute_commands.Rule, _FIRST, _VIEWS),
+    st.builds(dispute_commands.Drop, _IDS),
 )
 
 
@@ -172,22 +297,37 @@ def test_the_seller_survives_any_sequence_of_commands(asked: list[tuple[Any, tim
     assert types.count(Shipped) <= 1
     assert types.count(ParcelScanned) <= 2
     if ParcelStopped in types:
-        assert set(types[types.index(ParcelStopped) + 1 :]) <= {SellerMessaged}
+        assert set(types[types.index(ParcelStopped) + 1 :]) <= MAY_FOLLOW_THE_STOP
     if Shipped in types and SellerAccepted in types:
         before = types[: types.index(Shipped)]
         assert before.count(SellerAccepted) <= before.count(ParcelReleased), "X2"
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(DISPUTE_COMMANDS, st.sampled_from(SOON)), max_size=40))
+def test_the_dispute_survives_any_sequence_of_commands(asked: list[tuple[Any, timedelta]]) -> None:
+    """Also ones that no order would send: each dispute has one end, within its claim, and none follows a decision."""
+    dispute = Market(TERMS, Random(0)).dispute
+    ask_all(dispute, asked)
+    examine(dispute)
+    opened = [i for i, e in zip(dispute.ids, dispute.events, strict=True) if isinstance(e, DisputeOpened)]
+    ends = [e for e in dispute.events if isinstance(e, DisputeResolved)]
+    resolved = opened if isinstance(dispute.state, Quiet) else opened[:-1]
+    assert [e.dispute_id for e in ends] == resolved
+    assert all(e.refund.amount_minor <= e.claim.amount_minor for e in ends)
+    assert all(e.by is Resolution.MOOT for e in ends[:-1]), "a decided dispute was opened again"
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_every_reminder_counts_when_due_and_not_before_and_nothing_waits_for_nothing(rnd: Random) -> None:
-    """Histories of both services together replay to the state they ended in."""
+    """Histories of all services together replay to the state they ended in."""
     market = play(rnd)
-    examine(market.order)
-    examine(market.seller)
+    for service in market.services.values():
+        examine(service)
 
 
-@pytest.mark.parametrize("owner", [Owner.ORDER, Owner.SELLER])
+@pytest.mark.parametrize("owner", [Owner.ORDER, Owner.SELLER, Owner.DISPUTE])
 def test_the_timers_follow_exactly_the_events_that_change_deadlines(owner: Owner) -> None:
     """The runtime subscribes to these; a type that changed a deadline unseen would lose a timer."""
     starts: set[str] = set()
@@ -195,7 +335,7 @@ def test_the_timers_follow_exactly_the_events_that_change_deadlines(owner: Owner
     arms: set[str] = set()
     for seed in range(1500):
         market = play(Random(seed))
-        service = market.order if owner is Owner.ORDER else market.seller
+        service = market.services[owner]
         arms = {event.__name__ for event in service.arms}
         before: set[Deadline] = set()
         for event, wanted in zip(service.events, service.wanted, strict=True):
@@ -237,7 +377,7 @@ def examine(service: Service) -> None:
             assert deadline not in service.decider.deadlines(ended), f"{deadline} does not end"
 
 
-def waited_for(state: Order | Seller) -> str | None:
+def waited_for(state: Order | Seller | Dispute) -> str | None:
     """Whom a state waits for that has no deadline of its own."""
     match state:
         case Unplaced():
@@ -245,11 +385,17 @@ def waited_for(state: Order | Seller) -> str | None:
         case Active() | DialogOpen() | CancelPending():
             parcel = state.facts.parcel
             return "the carrier" if parcel is not None and parcel.delivered_at is None else None
-        case Cancelled(facts=facts):
+        case Disputed():
+            return "the dispute"
+        case Cancelled(facts=facts) | Resolved(facts=facts):
             return "its own reactions" if facts.ledger.owed_minor or facts.ledger.all_received else None
         case AtRest() | Held():
             return "the order, or the seller by hand"
         case Planned() | Gone():
             return None
-        case Closed() | Stopped() | Arrived():
+        case Opened() | Negotiating():
+            return None
+        case Agreed() | Escalated():
+            return "its own reactions"
+        case Closed() | Stopped() | Arrived() | Quiet():
             return "nobody"

@@ -145,6 +145,5 @@ def test_what_looks_otherwise_is_no_order_id(text: str) -> None:
     assert not is_order_id(text)
 
 
-@pytest.mark.xfail(reason="Reported: `$` matches before a last line break; it should be `\\Z` or `fullmatch`.")
 def test_a_line_break_ends_no_order_id() -> None:
     assert not is_order_id(ORDER_ID + "\n")

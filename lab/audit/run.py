@@ -1,0 +1,240 @@
+"""An audit from beginning to end: cut the streams, read them once, judge every order, look again at what seems wrong."""
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from nats.errors import Error as NatsError
+
+from countermand.kernel.terms import Clock, TermsRef
+from countermand.runtime.policies import UnknownPolicy
+from countermand.runtime.settings import ConfigurationError
+from lab.audit.auditor import LINGER_NS, Auditor
+from lab.audit.cut import Cut, take_cut
+from lab.audit.drained import busy_consumers
+from lab.audit.fact import COMMANDS, OWNERS, Fact, nanoseconds
+from lab.audit.histories import history
+from lab.audit.invariants import Invariant, Violation
+from lab.audit.judge import Judge
+from lab.audit.mailbox import Mail, compare, received
+from lab.audit.merging import merged
+from lab.audit.reading import Feed, LeanClient, ReadError
+from lab.audit.record import NS
+from lab.audit.report import Report, report_of
+from lab.market import Market
+
+GRACE_S: Final = 10.0
+"""How long a message may be on its way in a live system before it counts as lost."""
+
+_A_MOMENT_S: Final = 0.5
+"""What was under way at the first look has arrived at the second."""
+
+_LOOKS: Final = 4
+
+_SELDOM: Final = (100_000, 50, 1_000)
+"""Nothing here makes cycles, and the collector would walk through all open orders again and again: a third of the time."""
+
+_SIDE_BY_SIDE: Final = 20
+"""Orders looked up at a time."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to audit, and how strictly.
+
+    Attributes:
+        run: only the orders of that run.
+        since: only orders placed since then.
+        orders: only these; they are looked up, and the streams are not read.
+        grace_s: obligations younger than this are pending.
+        drained: nothing is on its way any more: nothing is pending, and no consumer may have work left.
+        mailbox_url: where the emails arrived.
+    """
+
+    run: str | None = None
+    since: datetime | None = None
+    orders: tuple[str, ...] = ()
+    grace_s: float = GRACE_S
+    drained: bool = False
+    mailbox_url: str | None = None
+
+
+async def audit(market: Market, options: Options, progress: Progress | None = None) -> Report:
+    """Audit a system.
+
+    Args:
+        progress: told now and then how many messages have been read.
+
+    Raises:
+        ConfigurationError: a stream, an order or the mailbox is missing, or the broker stops answering.
+    """
+    started = time.perf_counter()
+    before = await _mailbox(options, None)
+    cut = await take_cut(market)
+    judge = Judge(now=cut.now, grace=int(options.grace_s * NS), drained=options.drained)
+    since = nanoseconds(options.since) if options.since else 0
+    auditor = Auditor(judge, run=options.run, since=since, linger_ns=LINGER_NS)
+    recorded: dict[str, str] = {}
+    if options.orders:
+        before = await _look_at(market, options, auditor, recorded)
+    else:
+        await _read(market, options, cut, auditor, recorded, progress)
+    await _verify(market, auditor)
+    if options.drained:
+        await _stuck(market, auditor)
+    if options.mailbox_url:
+        after = before if options.orders else await _mailbox(options, None)
+        _count_mail(compare(recorded, before if _is_whole(options) else {}, after), options, auditor)
+    return report_of(auditor.totals, time.perf_counter() - started)
+
+
+async def _read(
+    market: Market,
+    options: Options,
+    cut: Cut,
+    auditor: Auditor,
+    recorded: dict[str, str],
+    progress: Progress | None,
+) -> None:
+    """Read every stream once, up to the cut."""
+    messages = 0
+    thresholds = gc.get_threshold()
+    try:
+        async with _feeds(market, options, cut) as feeds:
+            gc.set_threshold(*_SELDOM)
+            async for facts in merged(feeds):
+                await _take(market, auditor, facts)
+                if options.mailbox_url:
+                    _note_emails(facts, auditor, recorded)
+                auditor.let_go(facts[-1].at)
+                messages += len(facts)
+                if progress:
+                    progress(messages)
+    except (ReadError, TimeoutError, NatsError) as error:
+        raise ConfigurationError(str(error) or type(error).__name__) from error
+    finally:
+        gc.set_threshold(*thresholds)
+    auditor.finish()
+
+
+async def _take(market: Market, auditor: Auditor, facts: Sequence[Fact]) -> None:
+    """One round: fold, and look up what was let go of too early."""
+    auditor.hear(facts)
+    for order_id, facts_of_it in await _look_up(market, list(auditor.late)):
+        auditor.reopen(order_id, facts_of_it)
+    await _learn_policies(market, auditor)
+
+
+async def _look_at(market: Market, options: Options, auditor: Auditor, recorded: dict[str, str]) -> dict[str, int]:
+    """Judge single orders by their whole histories. What the mailbox got of them comes back."""
+    mails: dict[str, int] = {}
+    for order_id in options.orders:
+        facts = await history(market, order_id)
+        if not facts:
+            msg = f"no order {order_id} is known here"
+            raise ConfigurationError(msg)
+        auditor.want_policies(facts)
+        await _learn_policies(market, auditor)
+        auditor.judge_alone(order_id, facts)
+        recorded |= {fact.body.get("message_id", ""): order_id for fact in facts if fact.name == "EmailSent"}
+        mails |= await _mailbox(options, order_id)
+    return mails
+
+
+async def _verify(market: Market, auditor: Auditor) -> None:
+    """Read the histories of orders at fault again: what seemed to be missing may have been just beyond the cut."""
+    if auditor.suspects:
+        await asyncio.sleep(_A_MOMENT_S)
+    for order_id, facts in await _look_up(market, list(auditor.suspects)):
+        auditor.judge_alone(order_id, facts, again=True)
+
+
+async def _look_up(market: Market, order_ids: Sequence[str]) -> list[tuple[str, list[Fact]]]:
+    found: list[tuple[str, list[Fact]]] = []
+    for start in range(0, len(order_ids), _SIDE_BY_SIDE):
+        some = order_ids[start : start + _SIDE_BY_SIDE]
+        found += zip(some, await asyncio.gather(*(history(market, order_id) for order_id in some)), strict=True)
+    return found
+
+
+async def _learn_policies(market: Market, auditor: Auditor) -> None:
+    while auditor.wanted:
+        policy = auditor.wanted.pop()
+        now = datetime.now().astimezone()
+        try:
+            terms = await market.policies.terms(
+                TermsRef(seed=0, policy=policy, clock=Clock(epoch=now, started_at=now, rate=1))
+            )
+        except (UnknownPolicy, ValueError):
+            auditor.policies[policy] = None
+        else:
+            auditor.policies[policy] = terms.policy
+
+
+async def _stuck(market: Market, auditor: Auditor) -> None:
+    """I9: a consumer with work at every look. A timer of an order that is still open may fire at any time."""
+    looks = [await busy_consumers(market)]
+    while any(looks[-1].values()) and len(looks) < _LOOKS:
+        await asyncio.sleep(_A_MOMENT_S)
+        looks.append(await busy_consumers(market))
+    auditor.totals.counts["I9.checked"] = len(looks[-1])
+    for name, what in looks[-1].items():
+        if all(look.get(name) for look in looks):
+            auditor.totals.blame(Violation(Invariant.I9, "", what))
+
+
+async def _mailbox(options: Options, order_id: str | None) -> dict[str, int]:
+    if options.mailbox_url is None or (order_id is None and options.orders):
+        return {}
+    return await received(options.mailbox_url, order_id)
+
+
+def _is_whole(options: Options) -> bool:
+    """Whether every email in sight belongs to an order that is audited."""
+    return options.run is None and options.since is None
+
+
+def _note_emails(facts: Sequence[Fact], auditor: Auditor, recorded: dict[str, str]) -> None:
+    for fact in facts:
+        if fact.name == "EmailSent" and auditor.knows(fact.order_id):
+            recorded[fact.body.get("message_id", "")] = fact.order_id
+
+
+def _count_mail(mail: Mail, options: Options, auditor: Auditor) -> None:
+    """What the mailbox says beyond the records (I4). In a live system an email may be just ahead of its record."""
+    totals = auditor.totals
+    totals.counts["emails.duplicates"] += mail.repeats
+    totals.counts["emails.lost"] += len(mail.lost)
+    totals.counts["emails.delivered"] -= len(mail.lost)
+    for order_id, message_id in mail.lost:
+        totals.blame(Violation(Invariant.I4, order_id, f"{message_id} is recorded as sent, and never arrived"))
+    if not options.drained:
+        totals.counts["I4.pending"] += len(mail.unrecorded)
+        return
+    for message_id in mail.unrecorded:
+        totals.blame(Violation(Invariant.I4, "", f"{message_id} arrived, and no event says that it was sent"))
+
+
+@asynccontextmanager
+async def _feeds(market: Market, options: Options, cut: Cut) -> AsyncGenerator[list[Feed]]:
+    """A feed a stream over a connection of its own; causes before their effects."""
+    nc = LeanClient()
+    await nc.connect(market.url.split(","), name="countermand-audit", allow_reconnect=False, error_cb=_quiet)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(nc.close)
+        feeds = [Feed(nc, market.names, owner, cut.last[owner]) for owner in (COMMANDS, *OWNERS)]
+        for feed in feeds:
+            await feed.start(options.since)
+            stack.push_async_callback(feed.close)
+        yield feeds
+
+
+async def _quiet(_: Exception) -> None:
+    """What fails is told by the call that fails."""

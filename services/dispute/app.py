@@ -1,0 +1,26 @@
+"""The composition of dispute."""
+
+from countermand.contracts.base import Owner
+from countermand.contracts.dispute import OpenDispute
+from countermand.runtime.card import Card
+from countermand.runtime.main import run
+from services.dispute.commands import DisputeCommand, Rule
+from services.dispute.decider import DISPUTE, DisputeEvent
+from services.dispute.reactions import ARMS, REACTIONS, TIMERS, inform
+from services.dispute.state import Dispute
+
+CARD: Card[DisputeCommand, Dispute, DisputeEvent] = Card(
+    name=Owner.DISPUTE,
+    decider=DISPUTE,
+    reactions=REACTIONS,
+    timers=TIMERS,
+    arms=ARMS,
+    informed=(OpenDispute, Rule),
+    inform=inform,
+    reads=(Owner.ORDER, Owner.SELLER),
+)
+
+
+def main() -> None:
+    """Run this service in this process."""
+    run(lambda: CARD)
