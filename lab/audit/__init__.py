@@ -5,7 +5,8 @@ for each concern) and its own judgement (`judge`). It imports no service; a cont
 """
 
 from lab.audit.invariants import Invariant, Violation
+from lab.audit.options import Options
 from lab.audit.report import Report
-from lab.audit.run import Options, audit
+from lab.audit.run import audit
 
 __all__ = ["Invariant", "Options", "Report", "Violation", "audit"]

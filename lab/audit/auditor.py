@@ -49,7 +49,7 @@ class Auditor:
         self._since = since
         self._linger_ns = linger_ns
         self._open: dict[str, Record] = {}
-        self._ignored: set[str] = set()
+        self._ignored: dict[str, bool] = {}  # Whether it has ended, and may be forgotten.
         self._ending: deque[tuple[int, str]] = deque()
 
     @property
@@ -89,7 +89,8 @@ class Auditor:
             _, order_id = self._ending.popleft()
             record = self._open.get(order_id)
             if record is None:
-                self._ignored.discard(order_id)
+                if self._ignored.get(order_id):
+                    del self._ignored[order_id]
             elif not self._may_go(record, now):
                 self._ending.append((now, order_id))
             elif record.events:
@@ -114,7 +115,7 @@ class Auditor:
         placed_at = next((fact.at for fact in history if fact.name == "OrderPlaced"), first)
         self._ending.append((late[-1].at, order_id))
         if record.placed and (placed_at < self._since or not self._is_meant(record)):
-            self._ignored.add(order_id)
+            self._ignored[order_id] = bool(record.ending.outcomes)
             return
         if record.placed and self.suspects.pop(order_id, None) is None:
             self.totals.take_out(order_id, self._judge.judge(record, self._policy(record)))
@@ -143,6 +144,7 @@ class Auditor:
         order_id = fact.order_id
         if order_id in self._ignored:
             if fact.name == "OrderClosed":
+                self._ignored[order_id] = True
                 self._ending.append((fact.at, order_id))
             return None
         if order_id in self.late:
@@ -166,7 +168,7 @@ class Auditor:
         """An order was placed: is it one of those to audit, and do we know its policy?"""
         if not self._is_meant(record):
             del self._open[record.order_id]
-            self._ignored.add(record.order_id)
+            self._ignored[record.order_id] = False
         else:
             self._want_policy(record)
 

@@ -14,7 +14,8 @@ from countermand.kernel.ids import is_order_id
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
 from lab.audit.histories import history
-from lab.audit.run import Options, audit
+from lab.audit.options import Options
+from lab.audit.run import audit
 from lab.audit.show import orders_to_tell, show_report
 from lab.market import Market
 
@@ -41,6 +42,9 @@ async def run(nats_url: str, options: Options, json: Path | None) -> int:
     market = await Market.connect(nats_url, Names(load_settings().subject_prefix))
     try:
         report = await audit(market, options, _progress(Console(stderr=True)))
+        if options.run and not report.orders:
+            msg = f"no order of run {options.run} is known here"
+            raise ConfigurationError(msg)
         histories = {order_id: await history(market, order_id) for order_id in orders_to_tell(report)}
     finally:
         await market.close()

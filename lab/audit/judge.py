@@ -8,7 +8,7 @@ from lab.audit.causes import fired, is_explained, unexplained
 from lab.audit.draws import undrawn
 from lab.audit.ending import due_outcome
 from lab.audit.invariants import Findings, Invariant, Violation
-from lab.audit.letters import groundless, owed
+from lab.audit.letters import emails_of, groundless, owed
 from lab.audit.money import movements, unfounded
 from lab.audit.parcel import is_hidden
 from lab.audit.races import races
@@ -69,7 +69,7 @@ class Judge:
         return max(record.terms.real(wait.until), wait.since) + self.grace < self.now
 
     def _emails(self, record: Record, policy: Policy, findings: Findings) -> Iterator[tuple[Invariant, str]]:
-        counts, letters, emails = findings.counts, record.letters, frozenset(map(str, policy.emails))
+        counts, letters, emails = findings.counts, record.letters, emails_of(policy)
         for what in groundless(record, emails):
             yield Invariant.I4, what
         for fact_id, promise in owed(record, emails):
@@ -90,9 +90,9 @@ def settled(record: Record, policy: Policy) -> bool:
     """Whether nothing more is expected of an order: it has ended, its money, goods and emails have arrived."""
     if not record.ending.outcomes or not is_explained(record):
         return False
-    told = record.letters.sent.keys() | record.letters.refused.keys()
-    emails = frozenset(map(str, policy.emails))
-    return all(fact_id in told for fact_id, _ in owed(record, emails)) and not any(waits(record, policy))
+    letters = record.letters
+    told = all(fact_id in letters.sent or fact_id in letters.refused for fact_id, _ in owed(record, emails_of(policy)))
+    return told and not any(waits(record, policy))
 
 
 def _timers(record: Record, findings: Findings) -> Iterator[tuple[Invariant, str]]:

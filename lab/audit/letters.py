@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from countermand.kernel.policy import Policy
 from lab.audit.fact import Fact
 from lab.audit.record import Promise, Record, on
 
@@ -19,6 +20,17 @@ PROMISES: Final = {
     "DisputeResolved": "dispute_ruled",
 }
 """The kind of email that a fact promises, if the order's policy says so."""
+
+
+_emails: dict[str, frozenset[str]] = {}
+
+
+def emails_of(policy: Policy) -> frozenset[str]:
+    """The kinds of email that a policy promises; worked out once for each."""
+    found = _emails.get(policy.hash)
+    if found is None:
+        found = _emails[policy.hash] = frozenset(map(str, policy.emails))
+    return found
 
 
 @on(*PROMISES)

@@ -7,7 +7,8 @@ nats-py parses the headers of every message, checks them and queues an object fo
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from nats.aio.client import Client
 from countermand.runtime.names import Names
 from lab.audit import fact
 from lab.audit.fact import Fact
+from lab.market import Market
 
 BATCH: Final = 1_000
 """Messages asked for at a time, about 1 MB: enough to keep the server busy while the last batch is folded."""
@@ -30,6 +32,13 @@ _ACK_TOKENS: Final = 9
 """`$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<ns>.<pending>`; domains make it longer."""
 
 Sink = Callable[[bytes, bytes, bytes, bytes], None]
+
+
+def place_of(reply: bytes) -> tuple[int, int, int]:
+    """A message's sequence, its time in ns, and how many come after it, from its ack subject."""
+    tokens = reply.split(b".")
+    first = 5 if len(tokens) == _ACK_TOKENS else 7
+    return int(tokens[first]), int(tokens[first + 2]), int(tokens[first + 3])
 
 
 class ReadError(Exception):
@@ -54,6 +63,20 @@ class LeanClient(Client):
             await super()._process_msg(sid, subject, reply, data, headers)
         else:
             sink(subject, reply, data, headers or b"")
+
+
+@asynccontextmanager
+async def opened(market: Market, last: Mapping[str, int], since: datetime | None) -> AsyncGenerator[list["Feed"]]:
+    """A feed an owner over a connection of its own, causes before their effects; `last` is where each ends."""
+    nc = LeanClient()
+    await nc.connect(market.url.split(","), name="countermand-audit", allow_reconnect=False, error_cb=_quiet)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(nc.close)
+        feeds = [Feed(nc, market.names, owner, last[owner]) for owner in (fact.COMMANDS, *fact.OWNERS)]
+        for feed in feeds:
+            await feed.start(since)
+            stack.push_async_callback(feed.close)
+        yield feeds
 
 
 class Feed:
@@ -136,11 +159,9 @@ class Feed:
         if not reply:
             self._hear_status(headers)
             return
-        tokens = reply.split(b".")
-        at_sequence = 5 if len(tokens) == _ACK_TOKENS else 7
-        sequence, pending = int(tokens[at_sequence]), int(tokens[at_sequence + 3])
+        sequence, at, pending = place_of(reply)
         # The broker's clock may have been set back; the stream's order is what counts.
-        self._clock = max(self._clock, int(tokens[at_sequence + 2]))
+        self._clock = max(self._clock, at)
         if sequence <= self._last:
             self._arriving.append(self._fact(subject, sequence, data, headers))
         if sequence >= self._last or not pending:
@@ -162,3 +183,7 @@ class Feed:
         if self.owner == fact.COMMANDS:
             return fact.command(self._owner_stream, bare, sequence, self._clock, block)
         return fact.event(self.owner, bare, sequence, self._clock, block, data)
+
+
+async def _quiet(_: Exception) -> None:
+    """What fails is told by the call that fails."""

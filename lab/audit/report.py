@@ -15,12 +15,18 @@ SCHEMA: Final = "https://countermand.example/schemas/audit.v1.json"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One invariant: how much was checked, how much is not due yet, and what is wrong."""
+    """One invariant: how much was checked, how much is not due yet, what is wrong, and how much more of that there is."""
 
     invariant: Invariant
     checked: int
     pending: int
     violations: tuple[Violation, ...]
+    unlisted: int = 0
+
+    @property
+    def violated(self) -> int:
+        """How often it does not hold."""
+        return len(self.violations) + self.unlisted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether every invariant holds."""
-        return not any(line.violations for line in self.lines)
+        return not any(line.violated for line in self.lines)
 
     @property
     def violations(self) -> tuple[Violation, ...]:
@@ -73,7 +79,7 @@ class Report:
                 str(line.invariant): {
                     "checked": line.checked,
                     "pending": line.pending,
-                    "violated": len(line.violations),
+                    "violated": line.violated,
                     "violations": [
                         {"order_id": violation.order_id or None, "what": violation.what}
                         for violation in line.violations[:KEPT]
@@ -107,6 +113,7 @@ def report_of(totals: Totals, seconds: float, notes: tuple[str, ...] = ()) -> Re
                 counts[f"{invariant}.checked"],
                 counts[f"{invariant}.pending"],
                 tuple(by_invariant.get(invariant, ())),
+                counts[f"{invariant}.violated"] - len(by_invariant.get(invariant, ())),
             )
             for invariant in Invariant
         ),

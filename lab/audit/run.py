@@ -3,33 +3,30 @@
 import asyncio
 import gc
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from nats.errors import Error as NatsError
 
 from countermand.kernel.terms import Clock, TermsRef
+from countermand.runtime.direct import StoreReadError
 from countermand.runtime.policies import UnknownPolicy
 from countermand.runtime.settings import ConfigurationError
 from lab.audit.auditor import LINGER_NS, Auditor
 from lab.audit.cut import Cut, take_cut
 from lab.audit.drained import busy_consumers
-from lab.audit.fact import COMMANDS, OWNERS, Fact, nanoseconds
+from lab.audit.fact import Fact, nanoseconds
 from lab.audit.histories import history
 from lab.audit.invariants import Invariant, Violation
 from lab.audit.judge import Judge
-from lab.audit.mailbox import Mail, compare, received
+from lab.audit.mailbox import compare, count_mail, note_emails, received
 from lab.audit.merging import merged
-from lab.audit.reading import Feed, LeanClient, ReadError
+from lab.audit.options import Options
+from lab.audit.reading import ReadError, opened
 from lab.audit.record import NS
 from lab.audit.report import Report, report_of
 from lab.market import Market
-
-GRACE_S: Final = 10.0
-"""How long a message may be on its way in a live system before it counts as lost."""
 
 _A_MOMENT_S: Final = 0.5
 """What was under way at the first look has arrived at the second."""
@@ -39,31 +36,13 @@ _LOOKS: Final = 4
 _SELDOM: Final = (100_000, 50, 1_000)
 """Nothing here makes cycles, and the collector would walk through all open orders again and again: a third of the time."""
 
+_ANY_CLOCK: Final = Clock(epoch=datetime(2023, 1, 1, tzinfo=UTC), started_at=datetime(2023, 1, 1, tzinfo=UTC), rate=1)
+"""Policies are asked for as a part of terms, of which a clock is another."""
+
 _SIDE_BY_SIDE: Final = 20
 """Orders looked up at a time."""
 
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to audit, and how strictly.
-
-    Attributes:
-        run: only the orders of that run.
-        since: only orders placed since then.
-        orders: only these; they are looked up, and the streams are not read.
-        grace_s: obligations younger than this are pending.
-        drained: nothing is on its way any more: nothing is pending, and no consumer may have work left.
-        mailbox_url: where the emails arrived.
-    """
-
-    run: str | None = None
-    since: datetime | None = None
-    orders: tuple[str, ...] = ()
-    grace_s: float = GRACE_S
-    drained: bool = False
-    mailbox_url: str | None = None
 
 
 async def audit(market: Market, options: Options, progress: Progress | None = None) -> Report:
@@ -75,6 +54,14 @@ async def audit(market: Market, options: Options, progress: Progress | None = No
     Raises:
         ConfigurationError: a stream, an order or the mailbox is missing, or the broker stops answering.
     """
+    try:
+        return await _audit(market, options, progress)
+    except (ReadError, StoreReadError, TimeoutError, NatsError) as error:
+        msg = f"the broker does not answer as it should: {error or type(error).__name__}"
+        raise ConfigurationError(msg) from error
+
+
+async def _audit(market: Market, options: Options, progress: Progress | None) -> Report:
     started = time.perf_counter()
     before = await _mailbox(options, None)
     cut = await take_cut(market)
@@ -91,7 +78,7 @@ async def audit(market: Market, options: Options, progress: Progress | None = No
         await _stuck(market, auditor)
     if options.mailbox_url:
         after = before if options.orders else await _mailbox(options, None)
-        _count_mail(compare(recorded, before if _is_whole(options) else {}, after), options, auditor)
+        count_mail(compare(recorded, before if options.is_whole else {}, after), auditor, drained=options.drained)
     return report_of(auditor.totals, time.perf_counter() - started)
 
 
@@ -107,18 +94,16 @@ async def _read(
     messages = 0
     thresholds = gc.get_threshold()
     try:
-        async with _feeds(market, options, cut) as feeds:
+        async with opened(market, cut.last, options.since) as feeds:
             gc.set_threshold(*_SELDOM)
             async for facts in merged(feeds):
                 await _take(market, auditor, facts)
                 if options.mailbox_url:
-                    _note_emails(facts, auditor, recorded)
+                    note_emails(facts, auditor, recorded)
                 auditor.let_go(facts[-1].at)
                 messages += len(facts)
                 if progress:
                     progress(messages)
-    except (ReadError, TimeoutError, NatsError) as error:
-        raise ConfigurationError(str(error) or type(error).__name__) from error
     finally:
         gc.set_threshold(*thresholds)
     auditor.finish()
@@ -167,12 +152,9 @@ async def _look_up(market: Market, order_ids: Sequence[str]) -> list[tuple[str, 
 async def _learn_policies(market: Market, auditor: Auditor) -> None:
     while auditor.wanted:
         policy = auditor.wanted.pop()
-        now = datetime.now().astimezone()
         try:
-            terms = await market.policies.terms(
-                TermsRef(seed=0, policy=policy, clock=Clock(epoch=now, started_at=now, rate=1))
-            )
-        except (UnknownPolicy, ValueError):
+            terms = await market.policies.terms(TermsRef(seed=0, policy=policy, clock=_ANY_CLOCK))
+        except (UnknownPolicy, ValueError):  # A hash may be none: it comes out of a stranger's message.
             auditor.policies[policy] = None
         else:
             auditor.policies[policy] = terms.policy
@@ -194,47 +176,3 @@ async def _mailbox(options: Options, order_id: str | None) -> dict[str, int]:
     if options.mailbox_url is None or (order_id is None and options.orders):
         return {}
     return await received(options.mailbox_url, order_id)
-
-
-def _is_whole(options: Options) -> bool:
-    """Whether every email in sight belongs to an order that is audited."""
-    return options.run is None and options.since is None
-
-
-def _note_emails(facts: Sequence[Fact], auditor: Auditor, recorded: dict[str, str]) -> None:
-    for fact in facts:
-        if fact.name == "EmailSent" and auditor.knows(fact.order_id):
-            recorded[fact.body.get("message_id", "")] = fact.order_id
-
-
-def _count_mail(mail: Mail, options: Options, auditor: Auditor) -> None:
-    """What the mailbox says beyond the records (I4). In a live system an email may be just ahead of its record."""
-    totals = auditor.totals
-    totals.counts["emails.duplicates"] += mail.repeats
-    totals.counts["emails.lost"] += len(mail.lost)
-    totals.counts["emails.delivered"] -= len(mail.lost)
-    for order_id, message_id in mail.lost:
-        totals.blame(Violation(Invariant.I4, order_id, f"{message_id} is recorded as sent, and never arrived"))
-    if not options.drained:
-        totals.counts["I4.pending"] += len(mail.unrecorded)
-        return
-    for message_id in mail.unrecorded:
-        totals.blame(Violation(Invariant.I4, "", f"{message_id} arrived, and no event says that it was sent"))
-
-
-@asynccontextmanager
-async def _feeds(market: Market, options: Options, cut: Cut) -> AsyncGenerator[list[Feed]]:
-    """A feed a stream over a connection of its own; causes before their effects."""
-    nc = LeanClient()
-    await nc.connect(market.url.split(","), name="countermand-audit", allow_reconnect=False, error_cb=_quiet)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(nc.close)
-        feeds = [Feed(nc, market.names, owner, cut.last[owner]) for owner in (COMMANDS, *OWNERS)]
-        for feed in feeds:
-            await feed.start(options.since)
-            stack.push_async_callback(feed.close)
-        yield feeds
-
-
-async def _quiet(_: Exception) -> None:
-    """What fails is told by the call that fails."""

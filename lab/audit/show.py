@@ -72,7 +72,7 @@ def _invariants(report: Report, console: Console) -> None:
     for column in ("checked", "pending", "violations"):
         table.add_column(column, justify="right")
     for line in report.lines:
-        wrong = len(line.violations)
+        wrong = line.violated
         mark = Text(f"✗ {line.invariant}", style="bold red") if wrong else Text(f"✓ {line.invariant}", style="green")
         numbers = (f"{line.checked:,}", f"{line.pending:,}", Text(f"{wrong:,}", style="bold red" if wrong else ""))
         table.add_row(mark, line.invariant.sentence, *numbers)

@@ -4,10 +4,13 @@ import math
 from collections import Counter
 from typing import Final
 
-from lab.audit.invariants import Findings, Invariant, Violation
+from lab.audit.invariants import Findings, Violation
 
 KEPT: Final = 1_000
-"""Violations kept with their words, an invariant; beyond that they are only counted."""
+"""Violations of an invariant that a document lists; beyond that they are only counted."""
+
+_GUILTY_KEPT: Final = 20_000
+"""Orders at fault whose violations are kept in words, a KiB each: who has more has another problem."""
 
 _STEP: Final = 1.02
 """Two latenesses in one bucket of the histogram differ by 2 % at most."""
@@ -47,31 +50,33 @@ class Totals:
         self.counts: Counter[str] = Counter()
         self.lateness = Lateness()
         self._guilty: dict[str, Findings] = {}
-        self._kept: Counter[Invariant] = Counter()
 
     def add(self, order_id: str, findings: Findings) -> None:
         """Count an order in."""
         self._count(findings, 1)
-        if findings.violations:
+        if findings.violations and len(self._guilty) < _GUILTY_KEPT:
             self._guilty[order_id] = findings
 
     def take_out(self, order_id: str, findings: Findings) -> None:
-        """Take an order out that will be judged anew; `findings` are what it was counted in with, had it no violations."""
+        """Take an order out that will be judged anew; `findings` are what it was counted in with, if it was not at fault."""
         self._count(self._guilty.pop(order_id, findings), -1)
 
     def blame(self, violation: Violation) -> None:
         """Something that is wrong with no single order, or that only the whole shows."""
         found = self._guilty.setdefault(violation.order_id, Findings())
         found.violations.append(violation)
+        self.counts[f"{violation.invariant}.violated"] += 1
 
     def violations(self) -> list[Violation]:
-        """Every violation."""
+        """Every violation that is kept; `counts` knows how many there were."""
         return [violation for findings in self._guilty.values() for violation in findings.violations]
 
     def _count(self, findings: Findings, sign: int) -> None:
         counts = self.counts
         for name, number in findings.counts.items():
             counts[name] += sign * number
+        for violation in findings.violations:
+            counts[f"{violation.invariant}.violated"] += sign
         for late_s in findings.late_s:
             self.lateness.add(late_s, sign)
 

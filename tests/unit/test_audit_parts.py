@@ -12,6 +12,7 @@ from lab.audit.fact import COMMANDS, UNREADABLE, Fact, command, event, nanosecon
 from lab.audit.invariants import Findings, Invariant, Violation
 from lab.audit.mailbox import compare
 from lab.audit.merging import merged
+from lab.audit.report import report_of
 from lab.audit.table import KNOWN, MACHINES, START, step
 from lab.audit.totals import Lateness, Totals
 
@@ -187,3 +188,13 @@ def test_order_ids_are_checked() -> None:
     assert order_ids(f" {'a' * 20},{'b' * 24} ,") == ("a" * 20, "b" * 24)
     with pytest.raises(ConfigurationError, match="no order id"):
         order_ids("ABC")
+
+
+def test_beyond_many_orders_at_fault_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.audit.totals._GUILTY_KEPT", 2)
+    totals = Totals()
+    for number in range(5):
+        totals.add(f"x{number}", Findings(violations=[Violation(Invariant.I1, f"x{number}", "what")]))
+    line = report_of(totals, 1).lines[0]
+
+    assert (len(line.violations), line.violated, report_of(totals, 1).ok) == (2, 5, False)
