@@ -14,6 +14,11 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+_SILENCE_S: Final = 0.25
+"""How long nothing must have come, until nothing seems to be on its way."""
+
+_SILENCE_WITHIN_S: Final = 1.5
+
 _HEARTBEATS: Final = 4
 """To an ack_wait: a message's first comes after two of them at the latest, and one may be lost."""
 
@@ -58,23 +63,35 @@ class Lanes:
                 with contextlib.suppress(NatsError):  # Away: it redelivers, and redelivery is harmless.
                     await msg.in_progress()
 
-    def finish(self) -> None:
-        """Begin with no other message."""
+    async def finish(self, grace_s: float) -> None:
+        """Begin with no other message, and end those at work; what is not finished in `grace_s` is cancelled."""
         self._stopping = True
-
-    async def stop(self, grace_s: float) -> None:
-        """Finish what is at work, then give back what waits, in the order in which it came.
-
-        Call it when nothing comes any more: what is given back before would come straight back, out of its order. What
-        is not finished in `grace_s` is cancelled.
-        """
-        self.finish()
         if self._tasks:
             _, late = await asyncio.wait(set(self._tasks), timeout=grace_s)
             for task in late:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
+
+    async def silence(self) -> None:
+        """After `finish`: wait a moment until nothing comes any more.
+
+        A broker whose messages are not acked stops at `max_ack_pending`, and then has none on its way to us. One that
+        it has sent into an ended subscription is lost to it until `ack_wait`. Where messages go on coming, another
+        replica acks them, and will get what we no longer take.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SILENCE_WITHIN_S):
+                taken = -1
+                while taken != len(self._waiting):
+                    taken = len(self._waiting)
+                    await asyncio.sleep(_SILENCE_S)
+
+    async def give_back(self) -> None:
+        """After `finish`: give back what waits, in the order in which it came.
+
+        Call it when nothing comes any more: what is given back before would come straight back, out of its order.
+        """
         for msg in list(self._waiting.values()):
             with contextlib.suppress(NatsError):  # Away: it redelivers by itself.
                 await msg.nak()

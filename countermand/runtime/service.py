@@ -148,15 +148,16 @@ class Service:
         await self._handler.settle(raw)
 
     async def _drain(self) -> None:
-        """End the subscriptions, finish what is at work and give back what waits, before the connection ends."""
-        self._lanes.finish()
+        """Finish what is at work, end the subscriptions and give back what waits, before the connection ends."""
+        await self._lanes.finish(self._settings.stop_grace_s)
+        await self._lanes.silence()
         for subscriber in self._broker.subscribers:
             subscription = getattr(subscriber, "subscription", None)
             if subscription is not None:
                 with contextlib.suppress(NatsError):  # Away: nothing comes any more either.
                     await subscription.drain()
                 subscriber.subscription = None  # pyright: ignore[reportAttributeAccessIssue]  # FastStream must not end it twice.
-        await self._lanes.stop(self._settings.stop_grace_s)
+        await self._lanes.give_back()
 
 
 async def _as_it_came(raw: Msg) -> NatsMessage:
