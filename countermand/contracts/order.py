@@ -315,10 +315,15 @@ class TrackingAsked(_Event):
 
 
 class DisputeNoted(_Event):
-    """The order knows of the dispute, and waits for its resolution. `moot`: it had ended before."""
+    """The order knows of the dispute, and waits for its resolution. `moot`: it had ended before.
+
+    Only now is a simulated seller asked, so that no seller concedes what the order knows nothing of.
+    """
 
     dispute_id: Reference
     moot: bool
+    seller: SellerRef | None = Field(default=None, description="whom the dispute asks; null where it is moot")
+    claim: Money | None = Field(default=None, description="what the buyer claims; null where it is moot")
 
 
 class PartialRefundNoted(_Event):

@@ -111,6 +111,7 @@ class NoteDispute:
     """A dispute was opened."""
 
     dispute_id: str
+    claim: Money
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,9 +122,9 @@ def refund_the_part_that_was_agreed(event: PartialRefundAccepted, _id: str) -> O
 
 
 @on(DisputeOpened)
-def note_a_dispute(_event: DisputeOpened, event_id: str) -> OrderCommand:
+def note_a_dispute(event: DisputeOpened, event_id: str) -> OrderCommand:
     """R14."""
-    return NoteDispute(event_id)
+    return NoteDispute(event_id, event.claim)
 
 
 @on(DisputeResolved)

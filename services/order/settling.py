@@ -103,9 +103,9 @@ def decide(command: Settling, state: Placed, now: datetime) -> Decision[OrderEve
             return _refund(facts, RefundCause.PARTIAL_REFUND, amount, now)
 
         # Disputes
-        case NoteDispute(dispute_id=dispute_id), Active() | DialogOpen():
-            return DisputeNoted(dispute_id=dispute_id, moot=not facts.paid)
-        case NoteDispute(dispute_id=dispute_id), CancelPending() | Disputed() | Resolved() | Cancelled() | Closed():
+        case NoteDispute(dispute_id=dispute_id, claim=claim), Active() | DialogOpen() if facts.paid:
+            return DisputeNoted(dispute_id=dispute_id, moot=False, seller=facts.brief.seller, claim=claim)
+        case NoteDispute(dispute_id=dispute_id), _:
             return DisputeNoted(dispute_id=dispute_id, moot=True)
         case SettleDispute(dispute_id=asked, refund_minor=amount, lost=lost), Disputed(dispute_id=open_) if (
             asked == open_

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from countermand.contracts.base import Event
-from countermand.contracts.dispute import DisputeOpened
 from countermand.contracts.order import (
     AcceptanceSuperseded,
     CancelExpired,
@@ -13,6 +12,7 @@ from countermand.contracts.order import (
     CancelRequested,
     CancelRequestRepeated,
     CancelWithdrawn,
+    DisputeNoted,
     OrderCancelled,
     OrderClosed,
     OrderPlaced,
@@ -148,10 +148,12 @@ def show_the_tracking_number(event: TrackingAsked, _id: str) -> SellerCommand:
     return ShowTracking(event.seller)
 
 
-@on(DisputeOpened)
-def reply_to_a_dispute(event: DisputeOpened, event_id: str) -> SellerCommand:
-    """R20, R21."""
-    return ReplyToDispute(event_id, event.brief.seller, event.claim)
+@on(DisputeNoted)
+def reply_to_a_dispute(event: DisputeNoted, _id: str) -> SellerCommand | None:
+    """R20, R21: the order knows of it; one that is moot needs no answer."""
+    if event.seller is None or event.claim is None:
+        return None
+    return ReplyToDispute(event.dispute_id, event.seller, event.claim)
 
 
 @on(OrderClosed)

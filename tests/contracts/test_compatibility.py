@@ -42,8 +42,11 @@ def breaks(recorded: dict[str, Fields], current: dict[str, Fields]) -> list[str]
             continue  # Else a later version has taken its place.
         now = current[message]
         found += [f"{message}: {path} was removed" for path in was.keys() - now.keys()]
-        found += [
-            f"{message}: {path} was added as required" for path in now.keys() - was.keys() if now[path]["required"]
+        new = now.keys() - was.keys()
+        found += [  # What is required inside a new field is as optional as that.
+            f"{message}: {path} was added as required"
+            for path in new
+            if now[path]["required"] and path.rpartition(".")[0] not in new
         ]
         for path in was.keys() & now.keys():
             found += [f"{message}: {path} {what}" for what in _changes(was[path], now[path])]
@@ -75,6 +78,7 @@ _WAS: Final[dict[str, Fields]] = {
         ("to.name", None, ["Sent.v1: to.name was removed"]),
         ("from", {"required": True, "type": "string"}, ["Sent.v1: from was added as required"]),
         ("from", {"required": False, "type": "string"}, []),
+        ("to.age", {"required": True, "type": "integer"}, ["Sent.v1: to.age was added as required"]),
         ("copies", {"required": True, "type": "integer"}, ["Sent.v1: copies became required"]),
         ("to", {"required": False, "type": "string"}, ["Sent.v1: to is no longer required"]),
         ("copies", {"required": False, "type": "string"}, ["Sent.v1: copies was integer and is string"]),
@@ -87,6 +91,11 @@ def test_what_counts_as_a_break(path: str, field: dict[str, Any] | None, found: 
     """Fields removed, required ones added, types changed, values lost; not what readers may ignore."""
     now = {name: value for name, value in _WAS["Sent.v1"].items() if name != path} | ({path: field} if field else {})
     assert breaks(_WAS, {"Sent.v1": now}) == found
+
+
+def test_what_is_required_inside_a_new_optional_field_breaks_nobody() -> None:
+    new = {"from": {"required": False, "type": "null or object"}, "from.name": {"required": True, "type": "string"}}
+    assert breaks(_WAS, {"Sent.v1": _WAS["Sent.v1"] | new}) == []
 
 
 def test_a_message_may_go_only_when_a_later_version_takes_its_place() -> None:

@@ -46,7 +46,7 @@ FILTERS: Final = {
     ("ORDER", "seller-order"): events(
         Owner.ORDER,
         "OrderPlaced PaymentAcknowledged CancelRequested CancelRequestRepeated CancelRejectedNotBuyer CancelExpired "
-        "CancelWithdrawn OrderCancelled AcceptanceSuperseded TrackingAsked OrderClosed",
+        "CancelWithdrawn OrderCancelled AcceptanceSuperseded TrackingAsked DisputeNoted OrderClosed",
     ),
     ("ORDER", "dispute-order"): events(Owner.ORDER, "DisputeNoted OrderCancelled"),
     ("ORDER", "notify-order"): events(
@@ -64,7 +64,6 @@ FILTERS: Final = {
     ),
     ("SELLER", "dispute-seller"): events(Owner.SELLER, "DisputeReplied ParcelScanned"),
     ("DISPUTE", "order-dispute"): events(Owner.DISPUTE, "DisputeOpened DisputeResolved"),
-    ("DISPUTE", "seller-dispute"): events(Owner.DISPUTE, "DisputeOpened"),
     ("DISPUTE", "notify-dispute"): events(Owner.DISPUTE, "DisputeResolved"),
     ("DISPUTE", "dispute-dispute"): events(
         Owner.DISPUTE,

@@ -40,7 +40,11 @@ class DisputeSide(Writer):
 
     def note_dispute(self, dispute: str, *, moot: bool = False) -> str:
         """The order hears of it."""
-        return self.tell(DisputeNoted(dispute_id=dispute, moot=moot), dispute, "NoteDispute")
+        body = DisputeNoted(dispute_id=dispute, moot=moot)
+        if not moot:
+            asked = {"seller": self.brief.seller, "claim": self._of(dispute, DisputeOpened).claim}
+            body = body.model_copy(update=asked)
+        return self.tell(body, dispute, "NoteDispute")
 
     def contest(self, dispute: str) -> str:
         """The seller contests."""

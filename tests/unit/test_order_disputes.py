@@ -91,7 +91,9 @@ def under(policy: Policy) -> OrderSpec:
 
 
 def dispute_noted(*, moot: bool = False, dispute_id: str = "d1") -> DisputeNoted:
-    return DisputeNoted(dispute_id=dispute_id, moot=moot)
+    if moot:
+        return DisputeNoted(dispute_id=dispute_id, moot=True)
+    return DisputeNoted(dispute_id=dispute_id, moot=False, seller=shop(), claim=usd(1999))
 
 
 def by_dispute(amount: Money = PRICE, *, lost: bool = False) -> OrderEvent:
@@ -288,7 +290,7 @@ def test_x11_a_part_and_the_rest_never_exceed_what_was_paid() -> None:
 
 @pytest.mark.parametrize("spec", [SHIPPED, ARRIVED, DIALOG, REFUSED], ids=["shipped", "delivered", "dialog", "refused"])
 def test_r14_an_order_in_dispute_waits_for_its_resolution(spec: OrderSpec) -> None:
-    disputed = spec.when(NoteDispute("d1")).then(dispute_noted())
+    disputed = spec.when(NoteDispute("d1", usd(1999))).then(dispute_noted())
     assert isinstance(disputed.state, Disputed)
     disputed.when(OpenCancelDialog(actor=BUYER, reason=CancelReason.BETTER_OFFER)).then_refused("in_dispute")
     disputed.when(HearMessage("m1", BUYER, CancelReason.BETTER_OFFER, "")).then(None)
@@ -299,13 +301,13 @@ def test_r14_an_order_in_dispute_waits_for_its_resolution(spec: OrderSpec) -> No
 
 @in_every_phase("request pending", "disputed", "resolved", "cancelled", "closed")
 def test_a_dispute_that_comes_too_late_is_moot_and_changes_nothing(spec: OrderSpec) -> None:
-    moot = spec.when(NoteDispute("d2")).then(dispute_noted(moot=True, dispute_id="d2"))
+    moot = spec.when(NoteDispute("d2", usd(1999))).then(dispute_noted(moot=True, dispute_id="d2"))
     assert moot.state == spec.state
 
 
 def test_a_dispute_over_an_unpaid_order_is_moot() -> None:
     """It waited under a payment deadline that nobody would have kept."""
-    UNPAID.when(NoteDispute("d1")).then(dispute_noted(moot=True))
+    UNPAID.when(NoteDispute("d1", usd(1999))).then(dispute_noted(moot=True))
 
 
 def test_r20_a_claim_granted_in_full_refunds_everything() -> None:
@@ -429,5 +431,5 @@ def test_r24_r27_the_dialog_shows_the_sellers_record(record: SellerRecord, says:
 def test_x3_money_that_comes_after_a_request_began_is_disputable() -> None:
     """A payment is not late while the order lives."""
     spec = UNPAID.given(requested(), acknowledged(), refused("e2"))
-    spec.when(NoteDispute("d1")).then(dispute_noted())
+    spec.when(NoteDispute("d1", usd(1999))).then(dispute_noted())
     assert isinstance(UNPAID.given(requested()).state, CancelPending)

@@ -108,7 +108,7 @@ ORDER_ROWS: Final = [
         PartialRefundAccepted(offer_id="o1", amount=usd(500)),
         order.IssuePartialRefund(500),
     ),
-    ("r14: a dispute was opened", opened(), order.NoteDispute(ID)),
+    ("r14: a dispute was opened", opened(), order.NoteDispute(ID, PRICE)),
     ("p7: silence lost it", resolved(Resolution.SILENCE), order.SettleDispute("e1", 1999, lost=True)),
     ("p15: the platform decided against", resolved(Resolution.PLATFORM), order.SettleDispute("e1", 1999, lost=True)),
     ("r22: the platform denied", resolved(Resolution.PLATFORM, NOTHING), order.SettleDispute("e1", 0, lost=False)),
@@ -159,7 +159,12 @@ SELLER_ROWS: Final = [
         TrackingAsked(seller=shop(), request_id="r1", asked_at=START, provide_by=after(days=7)),
         seller.ShowTracking(shop()),
     ),
-    ("r20: a dispute was opened", opened(), seller.ReplyToDispute(ID, shop(), PRICE)),
+    (
+        "r20: the order waits for a dispute",
+        DisputeNoted(dispute_id="d1", moot=False, seller=shop(), claim=PRICE),
+        seller.ReplyToDispute("d1", shop(), PRICE),
+    ),
+    ("a dispute is moot", DisputeNoted(dispute_id="d1", moot=True), None),
     ("r24: a good end", closed(Outcome.COMPLETED), seller.Rate(shop(), Outcome.COMPLETED, positive=True)),
     (
         "p15: an end that counts against the seller",

@@ -199,7 +199,7 @@ ORDER_COMMANDS: Final = st.one_of(
     st.builds(order_commands.NoteOffer, _IDS, _MONEY),
     st.builds(AcceptPartialRefund, actor=_BUYERS, offer_id=_IDS),
     st.builds(order_commands.IssuePartialRefund, _AMOUNTS),
-    st.builds(order_commands.NoteDispute, _IDS),
+    st.builds(order_commands.NoteDispute, _IDS, _MONEY),
     st.builds(order_commands.SettleDispute, _IDS, _AMOUNTS, st.booleans()),
     st.just(order_commands.IssueRefund()),
     st.just(order_commands.CloseOrder()),
