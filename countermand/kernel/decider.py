@@ -48,6 +48,11 @@ class Deadline:
     id: str
     due: datetime
 
+    @property
+    def timer_id(self) -> str:
+        """The message id of the reminder."""
+        return f"{self.id}:{self.name}"
+
 
 Decision: TypeAlias = Event | Refused | Premature | None
 

@@ -98,6 +98,11 @@ class Terms:
         """The same terms as messages carry them."""
         return TermsRef(seed=self.seed, policy=self.policy.hash, clock=self.clock)
 
+    @property
+    def header(self) -> str:
+        """The `ce-terms` header."""
+        return self.ref.header()
+
     def too_fast(self) -> str | None:
         """Why this clock cannot be kept: a deadline of the policy would pass in less than `TIMER_FLOOR_S`."""
         shortest_s = self.policy.shortest_deadline_s / self.clock.rate

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from nats.aio.msg import Msg
 from pydantic import ValidationError
@@ -31,23 +31,43 @@ class Poison(Exception):
     """A message that nobody can handle; it goes to the dead letters with this reason."""
 
 
+class Delivered(Protocol):
+    """A message as it was delivered, unread. `subject` is as the contracts spell it."""
+
+    subject: str
+
+    def open(self) -> "Envelope":
+        """Read and check it.
+
+        Raises:
+            Poison: it is malformed, or of an unknown type.
+        """
+        ...
+
+    async def ack(self) -> None:
+        """It is done, and will not come again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message received, read and checked.
+    """A message read and checked: received, read from a stream, or about to be written.
 
     Attributes:
         id: `ce-id`, or the message's place in its stream if the sender gave none.
-        stored_at: the broker's timestamp; the only clock there is.
+        stored_at: the broker's timestamp, the only clock there is; of an event about to be written, its cause's.
+        sequence: its place in its stream; 0 of an event about to be written.
         terms: the `ce-terms` header.
         body: the command or event; nothing for a fired timer.
         simulated_at: `ce-simtime`: when it happened, or for a fired timer when it was due.
         deadline_id: for a fired timer, the event that started it.
-        raw: the message as delivered; nothing if it was read from a stream.
+        delivered: what it was read from; nothing if it was not delivered.
     """
 
     id: str
     address: Address
     stored_at: datetime
+    sequence: int
     body: Message | None
     terms: str | None
     correlation_id: str
@@ -55,10 +75,10 @@ class Envelope:
     simulated_at: datetime | None
     deadline_id: str | None
     traceparent: str | None
-    raw: Msg | None
+    delivered: Delivered | None
 
 
-def open_envelope(raw: Msg, bare_subject: str) -> Envelope:
+def open_envelope(raw: Msg, delivered: Delivered) -> Envelope:
     """Read a delivered JetStream message.
 
     Raises:
@@ -67,7 +87,7 @@ def open_envelope(raw: Msg, bare_subject: str) -> Envelope:
     place = Delivery.of(raw)
     headers = raw.headers or {}
     try:
-        address = read(bare_subject)
+        address = read(delivered.subject)
     except ValueError as error:
         raise Poison(str(error)) from error
     id_length_max = MAX_COMMAND_ID_LENGTH if address.kind == "cmd" else MAX_ID_LENGTH
@@ -80,6 +100,7 @@ def open_envelope(raw: Msg, bare_subject: str) -> Envelope:
         id=message_id,
         address=address,
         stored_at=place.stored_at,
+        sequence=place.sequence,
         body=None if address.kind == "due" else read_body(address, raw.data),
         terms=headers.get("ce-terms"),
         correlation_id=correlation_id,
@@ -87,7 +108,7 @@ def open_envelope(raw: Msg, bare_subject: str) -> Envelope:
         simulated_at=_time(headers.get("ce-simtime")),
         deadline_id=headers.get("ce-causationid") if address.kind == "due" else None,
         traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
-        raw=raw,
+        delivered=delivered,
     )
 
 
@@ -109,22 +130,25 @@ def read_body(address: Address, data: bytes) -> Message:
         raise Poison(msg[:1000]) from error
 
 
-def event_headers(*, event_id: str, event: Event, caused_by: Envelope, terms: str, now: datetime) -> dict[str, str]:
-    """The CloudEvents headers of an event; `now` is simulated."""
+def event_headers(entry: Envelope) -> dict[str, str]:
+    """The CloudEvents headers of an event about to be written."""
+    if entry.body is None or entry.causation_id is None or entry.terms is None or entry.simulated_at is None:
+        msg = "an event has a body, a cause, terms and a time"
+        raise ValueError(msg)
     headers = {
-        "Nats-Msg-Id": event_id,
+        "Nats-Msg-Id": entry.id,
         "ce-specversion": "1.0",
-        "ce-id": event_id,
-        "ce-type": f"{type(event).__name__}.v{event.version}",
-        "ce-source": f"/countermand/{event.owner}",
-        "ce-time": caused_by.stored_at.isoformat(),
-        "ce-correlationid": caused_by.correlation_id,
-        "ce-causationid": caused_by.id,
-        "ce-simtime": now.isoformat(),
-        "ce-terms": terms,
+        "ce-id": entry.id,
+        "ce-type": f"{entry.address.name}.v{entry.body.version}",
+        "ce-source": f"/countermand/{entry.address.service}",
+        "ce-time": entry.stored_at.isoformat(),
+        "ce-correlationid": entry.correlation_id,
+        "ce-causationid": entry.causation_id,
+        "ce-simtime": entry.simulated_at.isoformat(),
+        "ce-terms": entry.terms,
     }
-    if caused_by.traceparent:
-        headers["traceparent"] = caused_by.traceparent
+    if entry.traceparent:
+        headers["traceparent"] = entry.traceparent
     return headers
 
 

@@ -1,33 +1,24 @@
 """How a message travels: heard, turned into a command, decided, appended, acked. The same four steps at every hop."""
 
-import asyncio
-import json
-import time
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
-from countermand.contracts import EVENTS
-from countermand.contracts.base import Event, Message, Owner
-from countermand.contracts.subjects import events_of, read, refusal_subject
+from countermand.contracts.base import Event, Owner
+from countermand.contracts.subjects import read
 from countermand.kernel.decider import Premature, Refused
 from countermand.kernel.ids import event_id
 from countermand.kernel.terms import Terms, terms_ref
 from countermand.runtime.card import Card
-from countermand.runtime.dead import bury
-from countermand.runtime.direct import DirectReader
-from countermand.runtime.envelope import Delivery, Envelope, Poison, open_envelope
-from countermand.runtime.failpoints import Failpoint
-from countermand.runtime.journal import PUBLISH_TIMEOUT_S, Aggregate, Conflict, Journal
-from countermand.runtime.names import Names
+from countermand.runtime.envelope import Delivered, Envelope, Poison
+from countermand.runtime.journal import Aggregate, Journal
 from countermand.runtime.outage import is_outage
-from countermand.runtime.policies import Policies, UnknownPolicy
-from countermand.runtime.timers import Timers, timer_id
+from countermand.runtime.policies import UnknownPolicy
+from countermand.runtime.ports import Alarms, Conflict, Outside, Passing, Store
+from countermand.runtime.timers import Timers
 
 MAX_ROUNDS: Final = 100
 """Decisions on one message that did not stand. Each means that somebody else got ahead: a bound for a defect, not a crowd."""
@@ -55,56 +46,46 @@ class Handled:
 
     outcome: str
     detail: str = ""
+    tries: int = 1
 
 
 class Handler:
     """Handles one service's messages, one at a time for an order. It settles every message it is given."""
 
     def __init__(
-        self, card: Card[Any, Any, Any], nc: Client, reader: DirectReader, names: Names, failpoint: Failpoint
+        self, card: Card[Any, Any, Any], store: Store, alarms: Alarms, outside: Outside, passing: Passing
     ) -> None:
         self._card = card
-        self._js = nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
-        self._reader = reader
-        self._names = names
-        self._failpoint = failpoint
-        self._policies = Policies(self._js, names)
-        self.journal: Journal[Any, Any, Any] = Journal(card.name, card.decider, nc, reader, self._policies, names)
-        self.timers = Timers(card.name, self._js, names, failpoint)
+        self._outside = outside
+        self._passing = passing
+        self.journal: Journal[Any, Any, Any] = Journal(card.name, card.decider, store, outside.terms)
+        self.timers = Timers(card.name, alarms, passing)
 
-    async def settle(self, raw: Msg) -> None:
+    async def settle(self, delivered: Delivered) -> Handled:
         """Handle a delivered message until it is done, then ack it."""
-        started = time.perf_counter()
         failures = tries = 0
         while True:
             try:
-                handled = await self._handle(raw)
-                await raw.ack()
+                handled = await self._handle(delivered)
+                await delivered.ack()
                 break
             except (Poison, UnknownPolicy) as error:
-                handled = await self._give_up(raw, str(error))
+                handled = await self._give_up(delivered, str(error))
                 break
             except Exception as error:  # noqa: BLE001  # The bound of every failure: paused, retried or dead-lettered.
                 tries += 1
                 failures += not is_outage(error)
                 # An append whose ack was lost may stand: the history tells, before anything is done again.
-                self.journal.forget(_order_of(self._names.bare(raw.subject)))
-                _log.warning("message.retried", subject=raw.subject, tries=tries, error=repr(error))
+                self.journal.forget(_order_of(delivered.subject))
+                _log.warning("message.retried", subject=delivered.subject, tries=tries, error=repr(error))
                 if failures >= MAX_FAILURES:
-                    handled = await self._give_up(raw, f"failed {failures} times: {error!r}")
+                    handled = await self._give_up(delivered, f"failed {failures} times: {error!r}")
                     break
-                await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S)) - 1])
-        _log.info(
-            "message.handled",
-            subject=raw.subject,
-            outcome=handled.outcome,
-            detail=handled.detail,
-            tries=tries + 1,
-            ms=round((time.perf_counter() - started) * 1e3, 1),
-        )
+                await self._outside.sleep(_RETRY_S[min(tries, len(_RETRY_S)) - 1])
+        return handled if tries == 0 else replace(handled, tries=tries + 1)
 
-    async def _handle(self, raw: Msg) -> Handled:
-        envelope = open_envelope(raw, self._names.bare(raw.subject))
+    async def _handle(self, delivered: Delivered) -> Handled:
+        envelope = delivered.open()
         if envelope.address.kind == "due" and self._is_early(envelope):
             return await self._arm_again(envelope)
         if self._is_own_event(envelope):
@@ -115,7 +96,7 @@ class Handler:
     async def _is_concerned(self, envelope: Envelope) -> bool:
         if envelope.body is None or envelope.terms is None or envelope.address.kind != "event":
             return True
-        return self._card.concerns(envelope.body, await self._policies.terms(terms_ref(envelope.terms)))
+        return self._card.concerns(envelope.body, await self._outside.terms(terms_ref(envelope.terms)))
 
     def _command(self, envelope: Envelope) -> Any | None:
         """What the message makes the service ask of itself."""
@@ -135,7 +116,7 @@ class Handler:
         aggregate = await self.journal.load(envelope.address.order_id)
         decided: Event | None = None
         made_true: Event | None = None
-        patience = Patience(self._hear_what_came_before(envelope))
+        patience = Patience(self._hear_what_came_before(envelope), self._outside.sleep)
         try:
             for _ in range(MAX_ROUNDS):
                 if own_id in aggregate.ids:
@@ -164,9 +145,8 @@ class Handler:
             return command
         history: list[Event] = []
         for owner in self._card.reads:
-            subject = self._names.subject(events_of(owner, envelope.address.order_id))
-            stored = await self._reader.last_of_each(self._names.journal(owner), [subject])
-            history += [EVENTS[read(self._names.bare(m.subject)).name].model_validate_json(m.data) for m in stored]
+            recorded = await self._outside.history(owner, envelope.address.order_id)
+            history += [entry.body for entry in recorded if isinstance(entry.body, Event)]
         return self._card.inform(command, history)
 
     async def _consider(self, command: Any, aggregate: Aggregate[Any], envelope: Envelope) -> tuple[Any, datetime]:
@@ -183,9 +163,9 @@ class Handler:
     async def _make_true(self, event: Event, command: Any, envelope: Envelope) -> Event:
         """Act in the world; what failed for good goes to the dead letters before it is recorded."""
         happened: Event = await self._card.effect(event, command, envelope)
-        if isinstance(happened, self._card.failures) and envelope.raw is not None:
+        if isinstance(happened, self._card.failures) and envelope.delivered is not None:
             reason = f"{type(happened).__name__}: {getattr(happened, 'reason', '')}"
-            await bury(self._js, self._names, self._card.name, envelope.raw, Delivery.of(envelope.raw), reason)
+            await self._outside.bury(self._card.name, envelope.delivered, reason)
         return happened
 
     async def _append(
@@ -193,7 +173,7 @@ class Handler:
     ) -> bool:
         """Write the event. Whether it stands; if not, the aggregate has been brought up to date."""
         name = type(event).__name__
-        self._failpoint.passing(self._card.name, "before_append", name)
+        self._passing(self._card.name, "before_append", name)
         try:
             await self.journal.append(aggregate, event, own_id, envelope, now)
         except Conflict as conflict:
@@ -202,7 +182,7 @@ class Handler:
                 msg = f"the id {envelope.id!r} was used for another order before"
                 raise Poison(msg) from conflict
             return False
-        self._failpoint.passing(self._card.name, "after_append", name)
+        self._passing(self._card.name, "after_append", name)
         return True
 
     async def _terms(self, aggregate: Aggregate[Any], envelope: Envelope) -> Terms | None:
@@ -213,15 +193,15 @@ class Handler:
         if aggregate.revision:
             return aggregate.terms
         if envelope.address.kind != "cmd" and envelope.terms:
-            return await self._policies.terms(terms_ref(envelope.terms))
+            return await self._outside.terms(terms_ref(envelope.terms))
         ref = getattr(envelope.body, "terms", None)  # `PlaceOrder` brings them.
         if ref is not None:
-            return await self._policies.terms(ref)
+            return await self._outside.terms(ref)
         if self._card.name is Owner.ORDER:
             return None
-        first = self._names.subject(f"{Owner.ORDER}.{envelope.address.order_id}.OrderPlaced.1")
-        stored = await self._reader.last_of_each(self._names.journal(Owner.ORDER), [first])
-        return await self._policies.terms(terms_ref(stored[0].headers["ce-terms"])) if stored else None
+        recorded = await self._outside.history(Owner.ORDER, envelope.address.order_id)
+        first = recorded[0].terms if recorded else None
+        return await self._outside.terms(terms_ref(first)) if first else None
 
     async def _hear_what_came_before(self, envelope: Envelope) -> None:
         """Read the history in which the predecessor must be, and react to each event as if it had just been heard."""
@@ -229,28 +209,12 @@ class Handler:
         owner = Owner(address.service) if address.kind == "event" else Owner.ORDER
         if owner is self._card.name:
             return
-        history = self._names.subject(events_of(owner, address.order_id))
-        for stored in await self._reader.last_of_each(self._names.journal(owner), [history]):
-            earlier = read(self._names.bare(stored.subject))
-            if address.kind == "event" and (earlier.revision or 0) >= (address.revision or 0):
+        for earlier in await self._outside.history(owner, address.order_id):
+            if address.kind == "event" and (earlier.address.revision or 0) >= (address.revision or 0):
                 break
-            body: Message = EVENTS[earlier.name].model_validate_json(stored.data)
-            heard = Envelope(
-                id=stored.headers["ce-id"],
-                address=earlier,
-                stored_at=stored.stored_at,
-                body=body,
-                terms=stored.headers["ce-terms"],
-                correlation_id=stored.headers["ce-correlationid"],
-                causation_id=stored.headers["ce-causationid"],
-                simulated_at=datetime.fromisoformat(stored.headers["ce-simtime"]),
-                deadline_id=None,
-                raw=None,
-                traceparent=stored.headers.get("traceparent"),
-            )
-            command = self._card.reactions.react(body, heard.id)
+            command = self._card.reactions.react(earlier.body, earlier.id)
             if command is not None:
-                await self._decide(command, heard)
+                await self._decide(command, earlier)
 
     async def _premature(self, decision: Premature, envelope: Envelope) -> Handled:
         """The predecessor never came: a user is told, a fact is kept for an operator."""
@@ -263,17 +227,7 @@ class Handler:
         """Tell the sender, and nobody else: the history does not grow."""
         if envelope.address.kind != "cmd":
             return Handled("nothing", refused.reason)
-        subject = refusal_subject(self._card.name, envelope.address.order_id, envelope.id)
-        body = json.dumps(
-            {
-                "command": envelope.address.name,
-                "command_id": envelope.id,
-                "reason": refused.reason,
-                "detail": refused.detail,
-            }
-        ).encode()
-        headers = {"Nats-Msg-Id": f"refused:{subject}", "ce-causationid": envelope.id}
-        await self._js.publish(self._names.subject(subject), body, headers=headers)
+        await self._outside.refuse(self._card.name, refused, envelope)
         return Handled("refused", refused.reason)
 
     def _is_own_event(self, envelope: Envelope) -> bool:
@@ -297,36 +251,38 @@ class Handler:
         aggregate = await self.journal.load(envelope.address.order_id)
         await self.journal.refresh(aggregate)  # The hint is all that is left of its timer.
         for deadline in aggregate.wanted[-1] if aggregate.wanted else ():
-            if timer_id(deadline) == envelope.id:
+            if deadline.timer_id == envelope.id:
                 await self.timers.arm(aggregate, deadline)
         return Handled("early")
 
-    async def _give_up(self, raw: Msg, reason: str) -> Handled:
+    async def _give_up(self, delivered: Delivered, reason: str) -> Handled:
         """Copy the message to the dead letters, and only then ack it."""
-        place = Delivery.of(raw)
         while True:
             try:
-                await bury(self._js, self._names, self._card.name, raw, place, reason)
-                await raw.ack()
+                await self._outside.bury(self._card.name, delivered, reason)
+                await delivered.ack()
             except Exception as error:  # noqa: BLE001  # Acked without its copy, the message would be lost.
-                _log.warning("message.not_buried", subject=raw.subject, outage=is_outage(error), error=repr(error))
-                await asyncio.sleep(_RETRY_S[-1])
+                _log.warning(
+                    "message.not_buried", subject=delivered.subject, outage=is_outage(error), error=repr(error)
+                )
+                await self._outside.sleep(_RETRY_S[-1])
             else:
-                _log.error("message.dead", subject=raw.subject, reason=reason)
+                _log.error("message.dead", subject=delivered.subject, reason=reason)
                 return Handled("dead", reason)
 
 
 class Patience:
     """How long a message waits for its predecessor: a few short pauses, then what came before is read once."""
 
-    def __init__(self, last_resort: Coroutine[Any, Any, None]) -> None:
+    def __init__(self, last_resort: Coroutine[Any, Any, None], sleep: Callable[[float], Awaitable[None]]) -> None:
         self._pauses = iter(_PATIENCE_S)
+        self._sleep = sleep
         self._last_resort: Coroutine[Any, Any, None] | None = last_resort
 
     async def waits(self) -> bool:
         """Wait once more; false when there is nothing left to wait for."""
         if (pause_s := next(self._pauses, None)) is not None:
-            await asyncio.sleep(pause_s)
+            await self._sleep(pause_s)
             return True
         last_resort, self._last_resort = self._last_resort, None
         if last_resort is None:

@@ -11,9 +11,9 @@ import structlog
 from nats.aio.client import Client
 
 from countermand.contracts.base import Owner
-from countermand.contracts.subjects import read
 from countermand.kernel.decider import Deadline
 from countermand.runtime.direct import READ_TIMEOUT_S
+from countermand.runtime.jetstream import JetStreamStore
 from countermand.runtime.journal import Aggregate, Journal
 from countermand.runtime.names import Names
 from countermand.runtime.outage import is_outage
@@ -29,8 +29,11 @@ _log = structlog.get_logger()
 class Reconciler:
     """Follows one owner's stream with aggregates of its own; holds only those that want a deadline."""
 
-    def __init__(self, journal: Journal[Any, Any, Any], timers: Timers, nc: Client, names: Names) -> None:
+    def __init__(
+        self, journal: Journal[Any, Any, Any], store: JetStreamStore, timers: Timers, nc: Client, names: Names
+    ) -> None:
         self._journal = journal
+        self._store = store
         self._timers = timers
         self._nc = nc
         self._names = names
@@ -74,9 +77,9 @@ class Reconciler:
 
     async def _read_on(self) -> None:
         """Fold what was written since the last round."""
-        while stored := await self._journal.scan(self._next_sequence, _BATCH):
+        while stored := await self._store.scan(self._next_sequence, _BATCH):
             for message in stored:
-                order_id = read(self._names.bare(message.subject)).order_id
+                order_id = message.address.order_id
                 aggregate = self._open.get(order_id) or Aggregate(order_id)
                 if not await self._journal.absorb(aggregate, message):
                     aggregate = await self._journal.read(order_id)
@@ -88,7 +91,7 @@ class Reconciler:
 
     async def _is_orphan(self, subject: str) -> bool:
         """Whether the order, read afresh, does not want this timer."""
-        parts = self._names.bare(subject).split(".")
+        parts = subject.split(".")
         if len(parts) != len(("timer", "service", "order", "name", "revision")):
             return False
         aggregate = await self._journal.read(parts[2])
@@ -105,8 +108,8 @@ class Reconciler:
             answer = await self._nc.request(api, json.dumps(request).encode(), timeout=READ_TIMEOUT_S)
             info: dict[str, Any] = json.loads(answer.data)
             page: dict[str, int] = info["state"].get("subjects") or {}
-            armed.update(page)
+            armed.update(map(self._names.bare, page))
             if not page or len(armed) >= info.get("total", 0):
                 break
-        armed.discard(self._names.subject(f"timer.{owner}.cancelled"))
+        armed.discard(f"timer.{owner}.cancelled")
         return armed

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -21,10 +22,10 @@ from countermand.runtime.card import Card, Subscription
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.handler import Handler
+from countermand.runtime.jetstream import JetStreamAlarms, JetStreamDelivered, JetStreamOutside, JetStreamStore
 from countermand.runtime.journal import Journal
 from countermand.runtime.lanes import Lanes
 from countermand.runtime.names import Names
-from countermand.runtime.policies import Policies
 from countermand.runtime.reconciler import Reconciler
 from countermand.runtime.settings import Settings
 from countermand.runtime.streams import check_provisioned
@@ -116,14 +117,16 @@ class Service:
         reader = DirectReader(nc)
         await reader.start()
         await self._check(nc)
-        self._handler = Handler(self._card, nc, reader, self._names, Failpoint(self._settings.countermand_crash_at))
+        passing = Failpoint(self._settings.countermand_crash_at).passing
+        store = JetStreamStore(self._card.name, nc, reader, self._names)
+        alarms = JetStreamAlarms(self._card.name, nc, self._names)
+        outside = JetStreamOutside(nc, reader, self._names)
+        self._handler = Handler(self._card, store, alarms, outside, passing)
         beside = [asyncio.create_task(self._lanes.keep_alive(self._settings.ack_wait_s))]
         if self._card.timers:
-            policies = Policies(nc.jetstream(), self._names)
-            journal: Journal[Any, Any, Any] = Journal(
-                self._card.name, self._card.decider, nc, reader, policies, self._names
-            )
-            reconciler = Reconciler(journal, self._handler.timers, nc, self._names)
+            # A journal of its own: its round must not push open orders out of the handler's.
+            journal: Journal[Any, Any, Any] = Journal(self._card.name, self._card.decider, store, outside.terms)
+            reconciler = Reconciler(journal, store, self._handler.timers, nc, self._names)
             beside.append(asyncio.create_task(reconciler.run(self._settings.reconcile_every_s)))
         _log.info("service.started")
         try:
@@ -145,7 +148,17 @@ class Service:
         if self._handler is None:
             msg = "a message came before the service had started"
             raise RuntimeError(msg)
-        await self._handler.settle(raw)
+        started = time.perf_counter()
+        delivered = JetStreamDelivered(raw, self._names)
+        handled = await self._handler.settle(delivered)
+        _log.info(
+            "message.handled",
+            subject=delivered.subject,
+            outcome=handled.outcome,
+            detail=handled.detail,
+            tries=handled.tries,
+            ms=round((time.perf_counter() - started) * 1e3, 1),
+        )
 
     async def _drain(self) -> None:
         """Finish what is at work, end the subscriptions and give back what waits, before the connection ends."""

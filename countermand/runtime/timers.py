@@ -1,26 +1,21 @@
-"""Durable timers: JetStream message schedules (ADR-51), armed and cancelled as an aggregate's wanted deadlines change."""
+"""Durable timers: reminders armed and cancelled as an aggregate's wanted deadlines change."""
 
-import json
 from typing import Any
 
-from nats.js import JetStreamContext
-
 from countermand.contracts.base import Owner
-from countermand.contracts.subjects import due_subject, timer_subject
+from countermand.contracts.subjects import timer_subject
 from countermand.kernel.decider import Deadline
-from countermand.runtime.failpoints import Failpoint
-from countermand.runtime.journal import PUBLISH_TIMEOUT_S, Aggregate
-from countermand.runtime.names import Names
+from countermand.runtime.journal import Aggregate
+from countermand.runtime.ports import Alarms, Passing
 
 
 class Timers:
     """Arms and cancels one service's timers. A fired timer is a hint: the decider checks it."""
 
-    def __init__(self, owner: Owner, js: JetStreamContext, names: Names, failpoint: Failpoint) -> None:
+    def __init__(self, owner: Owner, alarms: Alarms, passing: Passing) -> None:
         self._owner = owner
-        self._js = js
-        self._names = names
-        self._failpoint = failpoint
+        self._alarms = alarms
+        self._passing = passing
 
     async def follow(self, aggregate: Aggregate[Any], revision: int, caused_by: str | None) -> None:
         """Do what the event of `revision` means for the timers.
@@ -29,48 +24,28 @@ class Timers:
         not arm what has ended since; and cancels what the event ended, unless it was the timer itself that fired.
         """
         before, after, current = aggregate.wanted[revision - 1], aggregate.wanted[revision], aggregate.wanted[-1]
+        if before is after:
+            return
         for deadline in after:
             if deadline not in before and deadline in current:
                 await self.arm(aggregate, deadline)
         for deadline in before:
-            if deadline not in after and caused_by != timer_id(deadline):
+            if deadline not in after and caused_by != deadline.timer_id:
                 await self.cancel(self.subject(aggregate, deadline))
 
     async def arm(self, aggregate: Aggregate[Any], deadline: Deadline) -> None:
-        """Schedule the reminder. Arming it twice leaves one."""
+        """Set the reminder. Arming it twice leaves one."""
         if aggregate.terms is None:
             msg = "a timer needs its order's terms"
             raise ValueError(msg)
-        timer = self.subject(aggregate, deadline)
-        at = aggregate.terms.clock.real(deadline.due)
-        headers = {
-            "Nats-Schedule": f"@at {at.isoformat().replace('+00:00', 'Z')}",
-            "Nats-Schedule-Target": self._names.subject(due_subject(self._names.bare(timer))),
-            "ce-specversion": "1.0",
-            "ce-id": timer_id(deadline),
-            "ce-type": f"{deadline.name}.v1",
-            "ce-source": f"/countermand/{self._owner}",
-            "ce-causationid": deadline.id,
-            "ce-simtime": deadline.due.isoformat(),
-            "ce-terms": aggregate.terms.ref.header(),
-        }
-        await self._js.publish(
-            timer, json.dumps({"deadline_id": deadline.id}).encode(), timeout=PUBLISH_TIMEOUT_S, headers=headers
-        )
-        self._failpoint.passing(self._owner, "after_arming", deadline.name)
+        await self._alarms.arm(self.subject(aggregate, deadline), deadline, aggregate.terms)
+        self._passing(self._owner, "after_arming", deadline.name)
 
     async def cancel(self, timer: str) -> None:
-        """Unschedule. Published on another subject: on its own it would be refused, and the timer would fire."""
-        headers = {"Nats-Scheduler": timer, "Nats-Schedule-Next": "purge"}
-        cancelled = self._names.subject(f"timer.{self._owner}.cancelled")
-        await self._js.publish(cancelled, b"", timeout=PUBLISH_TIMEOUT_S, headers=headers)
+        """Take the reminder back."""
+        await self._alarms.cancel(timer)
 
     def subject(self, aggregate: Aggregate[Any], deadline: Deadline) -> str:
         """The timer's subject: named by the revision of the event that started it, so never used twice."""
         revision = aggregate.ids[deadline.id]
-        return self._names.subject(timer_subject(self._owner, aggregate.order_id, deadline.name, revision))
-
-
-def timer_id(deadline: Deadline) -> str:
-    """The message id of a fired timer."""
-    return f"{deadline.id}:{deadline.name}"
+        return timer_subject(self._owner, aggregate.order_id, deadline.name, revision)

@@ -29,6 +29,7 @@ from countermand.runtime.direct import DirectReader, Stored
 from countermand.runtime.embedded import NatsServer, start_nats
 from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.handler import Handler
+from countermand.runtime.jetstream import JetStreamAlarms, JetStreamDelivered, JetStreamOutside, JetStreamStore
 from countermand.runtime.names import Names
 from countermand.runtime.reconciler import Reconciler
 from countermand.runtime.service import Service
@@ -296,7 +297,10 @@ class Replica:
     """A replica of a service. It hears nothing but what a test hands to it."""
 
     def __init__(self, card: Card[Any, Any, Any], nc: Client, reader: DirectReader, shop: Shop) -> None:
-        self.handler = Handler(card, nc, reader, shop.names, Failpoint(""))
+        self._store = JetStreamStore(card.name, nc, reader, shop.names)
+        alarms = JetStreamAlarms(card.name, nc, shop.names)
+        outside = JetStreamOutside(nc, reader, shop.names)
+        self.handler = Handler(card, self._store, alarms, outside, Failpoint("").passing)
         self._card = card
         self._nc = nc
         self._shop = shop
@@ -314,7 +318,7 @@ class Replica:
         config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=sequence)
         subscription = await js.pull_subscribe("", stream=stream, config=config)
         [raw] = await subscription.fetch(1, timeout=WITHIN_S)
-        await self.handler.settle(raw)
+        await self.handler.settle(JetStreamDelivered(raw, self._shop.names))
 
         async def is_acked() -> bool:
             return not (await subscription.consumer_info()).num_ack_pending
@@ -329,9 +333,9 @@ class Replica:
         subscription = await nc.subscribe(names.delivery(card.name, stream), queue=consumer)
         raw = await subscription.next_msg(timeout=WITHIN_S)
         await subscription.unsubscribe()
-        await self.handler.settle(raw)
+        await self.handler.settle(JetStreamDelivered(raw, self._shop.names))
         await nc.flush()
 
     def reconciler(self) -> Reconciler:
         """What a service runs beside its handler. It reads with the journal, and remembers for itself."""
-        return Reconciler(self.handler.journal, self.handler.timers, self._nc, self._shop.names)
+        return Reconciler(self.handler.journal, self._store, self.handler.timers, self._nc, self._shop.names)

@@ -514,7 +514,7 @@ RACES_UNDONE: Final = (
         name="what follows from a message has another id each time that it is delivered",
         file="countermand/runtime/handler.py",
         find="own_id = event_id(envelope.id, type(command).__name__)",
-        replace="own_id = event_id(envelope.id, str(time.perf_counter_ns()))",
+        replace="own_id = event_id(envelope.id, str(__import__('time').perf_counter_ns()))",
         proof="story:everything-twice",
     ),
 )
