@@ -182,6 +182,42 @@ def audit(
     return _run(command.run(_named(nats), options, json))
 
 
+@app.command()
+def simulate(
+    *,
+    orders: Annotated[int, typer.Option("--orders", min=1, max=100_000_000, help="how many")] = 1_000,
+    seed: Seed = 7,
+    mix: Annotated[str, typer.Option("--mix", metavar="NAME|FILE", help="who buys what from whom")] = "everyday",
+    faults: Annotated[str, typer.Option("--faults", metavar="none|all|FILE", help="what may go wrong")] = "none",
+    replicas: Annotated[int | None, typer.Option("--replicas", min=1, max=9, help="of each service")] = None,
+    order: Annotated[
+        int | None, typer.Option("--order", min=0, metavar="N", help="only this one, with its story")
+    ] = None,
+    strikes: Annotated[str | None, typer.Option("--strikes", metavar="N,…", help="only these of its faults")] = None,
+    replay: Annotated[Path | None, typer.Option("--replay", help="an earlier run's JSON, to play again")] = None,
+    policy: Annotated[list[Path] | None, typer.Option("--policy", help="compare with this policy")] = None,
+    json: JsonPath = None,
+) -> int:
+    """Run the same services in virtual time, from one seed, with faults; every order is audited."""
+    from lab.simulate import command  # noqa: PLC0415
+
+    if replay:
+        options = command.replayed(replay, policy or [])
+    else:
+        options = command.Options(
+            orders=orders,
+            seed=seed,
+            mix=mix,
+            faults=faults,
+            # Where nothing goes wrong, a second replica shows nothing.
+            replicas=replicas or (1 if faults == "none" else 2),
+            order=order,
+            strikes=command.numbers(strikes) if strikes is not None else None,
+            policies=tuple(policy or ()),
+        )
+    return command.run(options, json)
+
+
 def _named(nats: str | None) -> str:
     if nats is None:
         msg = "name a running NATS server with --nats or NATS_URL"

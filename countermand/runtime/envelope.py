@@ -49,9 +49,9 @@ class Delivered(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Envelope:
-    """A message read and checked: received, read from a stream, or about to be written.
+    """A message read and checked: received, read from a stream, or about to be written. A store completes the latter.
 
     Attributes:
         id: `ce-id`, or the message's place in its stream if the sender gave none.

@@ -178,7 +178,8 @@ class Handler:
             await self.journal.append(aggregate, event, own_id, envelope, now)
         except Conflict as conflict:
             await self.journal.catch_up(aggregate)
-            if conflict.duplicate and own_id not in aggregate.ids:
+            # A read may lag behind: only the leader's word shows that the id is somebody else's.
+            if conflict.duplicate and own_id not in aggregate.ids and not await self.journal.refresh(aggregate):
                 msg = f"the id {envelope.id!r} was used for another order before"
                 raise Poison(msg) from conflict
             return False

@@ -81,7 +81,9 @@ class Journal(Generic[C, S, E]):
         aggregate: Aggregate[S] = Aggregate(order_id)
         for entry in await self._store.newer(order_id, 0):
             if not await self.absorb(aggregate, entry):
-                msg = f"revision {entry.address.revision} of {self.owner}.{order_id} does not follow {aggregate.revision}"
+                msg = (
+                    f"revision {entry.address.revision} of {self.owner}.{order_id} does not follow {aggregate.revision}"
+                )
                 raise ValueError(msg)
         return aggregate
 

@@ -23,7 +23,7 @@ TOLD: Final = 10
 
 def show_report(report: Report, console: Console, histories: Mapping[str, Sequence[Fact]]) -> None:
     """Print everything. `histories` are those of the orders at fault that shall be told."""
-    _invariants(report, console)
+    show_invariants(report, console)
     _numbers(report, console)
     by_order: dict[str, list[Violation]] = {}
     for violation in report.violations:
@@ -65,7 +65,8 @@ def timeline(facts: Sequence[Fact]) -> list[Step]:
     ]
 
 
-def _invariants(report: Report, console: Console) -> None:
+def show_invariants(report: Report, console: Console) -> None:
+    """One line an invariant: checked, pending, violations."""
     table = Table(box=SIMPLE_HEAD, header_style="bold")
     table.add_column("")
     table.add_column("invariant")

@@ -27,7 +27,7 @@ from countermand.contracts.seller import ParcelScanned, Shipped, TrackingProvide
 class View:
     """An order and its parcel as their own services have recorded them. Amounts in minor units, times simulated.
 
-    `number`: a tracking number that the seller has shown, true or not; `first_scan_at`: the carrier's word.
+    `refused`: by the seller's word, or by its silence; `number`: a tracking number that the seller has shown, true or not; `first_scan_at`: the carrier's word.
     """
 
     brief: Brief | None = None
@@ -63,9 +63,9 @@ def _see(view: View, event: Event) -> View:
             return replace(view, captured_minor=view.captured_minor + amount.amount_minor)
         case CancelRequested():
             return replace(view, request_pending=True)
-        case CancelRefused():
+        case CancelRefused() | CancelExpired():
             return replace(view, request_pending=False, refused=True)
-        case CancelExpired() | CancelWithdrawn() | CancelSuperseded():
+        case CancelWithdrawn() | CancelSuperseded():
             return replace(view, request_pending=False)
         case TrackingAsked(provide_by=provide_by):
             return replace(view, provide_by=provide_by)

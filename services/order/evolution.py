@@ -74,9 +74,9 @@ def evolve(state: Order, event: OrderEvent, event_id: str) -> Order:
                 facts, requests=(*facts.requests, event_id), reason=reason, refused=None, tracking_asked=False
             )
             return CancelPending(facts, event_id, None if waits else answer_by)
-        case CancelRefused(request_id=request_id):
+        case CancelRefused(request_id=request_id) | CancelExpired(request_id=request_id):
             return Active(replace(facts, refused=request_id))
-        case CancelExpired() | CancelWithdrawn():
+        case CancelWithdrawn():
             return Active(facts)
         case CancelSuperseded(tracking_number=number, shipped_at=at):
             return Active(_shipped(facts, number, at))

@@ -39,7 +39,7 @@ class Offer:
 class Facts:
     """What is known of an order in every phase after its placing.
 
-    `requests` are the ids of all requests so far, `reason` the last one's, `refused` the last one that was refused;
+    `requests` are the ids of all requests so far, `reason` the last one's, `refused` the last one that was refused or expired;
     `arriving` the refunds on their way and when they arrive; `offer` a part of the money that the seller would give
     back; `conceded` whether the buyer took it; `customer` a reseller's own customer (R26).
     """

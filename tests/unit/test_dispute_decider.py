@@ -208,11 +208,17 @@ def test_p2_no_dispute_while_a_request_is_open() -> None:
     NONE.when(opening(claim(), *REFUSED, ASKED, request)).then_refused("request_pending")
 
 
-@pytest.mark.parametrize(
-    "end", [CancelExpired(brief=BRIEF, request_id="e2"), CancelWithdrawn(brief=BRIEF, request_id="e2")]
-)
-def test_a_request_that_nobody_refused_is_no_reason_for_a_dispute(end: Event) -> None:
+def test_a_request_that_was_withdrawn_is_no_reason_for_a_dispute() -> None:
+    end = CancelWithdrawn(brief=BRIEF, request_id="e2")
     NONE.when(opening(claim(), *PAID, requested(paid=True), end)).then_refused("ask_the_seller_first")
+
+
+def test_p2_a_seller_who_said_nothing_in_time_has_refused() -> None:
+    end = CancelExpired(brief=BRIEF, request_id="e2")
+    NONE.when(opening(claim(), *PAID, requested(paid=True), end)).then_refused("ask_for_tracking_first")
+    at = after(days=8, seconds=1)
+    asked = opening(claim(ClaimGround.NOT_SENT), *PAID, requested(paid=True), end, ASKED)
+    NONE.when(asked, at=at).then(opened(ClaimGround.NOT_SENT, at=at))
 
 
 def test_r17_the_tracking_number_is_asked_for_before_a_dispute_is_opened() -> None:
@@ -311,7 +317,7 @@ SEEN: Final[list[tuple[tuple[Event, ...], View]]] = [
     ((*PAID, requested()), View(BRIEF, 1999, request_pending=True)),
     (REFUSED, View(BRIEF, 1999, refused=True)),
     ((*REFUSED, requested()), View(BRIEF, 1999, refused=True, request_pending=True)),
-    ((*PAID, requested(), CancelExpired(brief=BRIEF, request_id="e2")), View(BRIEF, 1999)),
+    ((*PAID, requested(), CancelExpired(brief=BRIEF, request_id="e2")), View(BRIEF, 1999, refused=True)),
     ((*PAID, requested(), CancelWithdrawn(brief=BRIEF, request_id="e2")), View(BRIEF, 1999)),
     ((*PAID, requested(), superseded("e2")), View(BRIEF, 1999)),
     ((*REFUSED, ASKED), View(BRIEF, 1999, refused=True, provide_by=after(days=8))),

@@ -1,0 +1,169 @@
+"""`countermand simulate`: plan, play, judge, print; the exit code says whether every invariant held."""
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import structlog
+from rich.console import Console
+
+from countermand.kernel.policy import Policy
+from countermand.runtime.policy_file import read_policy
+from countermand.runtime.settings import ConfigurationError
+from lab.plan.errand import Errand
+from lab.plan.mix import BUILT_IN, Mix, built_in, errand, errands, load_mix, plan_hash
+from lab.simulate.faults import faults_of
+from lab.simulate.play import Lived, Player, Run, play_all
+from lab.simulate.record import SCHEMA, Recorded, document
+from lab.simulate.show import show_comparison, show_guilty, show_life, show_run
+from lab.simulate.shrink import shrink
+
+PASS: Final = 0
+BROKEN: Final = 3
+
+_WIDTH: Final = 160
+_EVERY_S: Final = 2.0
+_SILENT: Final = 50
+_TOLD: Final = 3
+"""Orders at fault that are shrunk and told; who sees more learns no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to simulate.
+
+    Attributes:
+        order: only the errand of this number; strikes: with only the faults of these numbers.
+        policies: files; every order is placed under each of them in turn.
+    """
+
+    orders: int
+    seed: int
+    mix: str = "everyday"
+    faults: str = "none"
+    replicas: int = 1
+    order: int | None = None
+    strikes: frozenset[int] | None = None
+    policies: tuple[Path, ...] = field(default=())
+
+
+def replayed(path: Path, policies: Sequence[Path]) -> Options:
+    """The options of an earlier run, from its JSON file, with other policies.
+
+    Raises:
+        ConfigurationError: it is no such file.
+    """
+    try:
+        earlier = Recorded.model_validate_json(path.read_bytes())
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise ConfigurationError(msg) from error
+    except ValueError as error:
+        msg = f"{path}: is not the JSON of `countermand simulate` ({SCHEMA})"
+        raise ConfigurationError(msg) from error
+    return Options(
+        earlier.orders, earlier.seed, earlier.mix, earlier.faults, earlier.replicas, policies=tuple(policies)
+    )
+
+
+def run(options: Options, to: Path | None) -> int:
+    """Simulate and print what came of it. 0 if every invariant holds, else 3.
+
+    Raises:
+        ConfigurationError: the mix, the faults or a policy cannot be read.
+    """
+    # What a handler would log of a simulated misfortune is no news.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_SILENT))
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    mix = built_in(options.mix) if options.mix in BUILT_IN else load_mix(Path(options.mix))
+    player = Player(options.seed, faults_of(options.faults), options.replicas)
+    policies = [(path.stem, read_policy(path)) for path in options.policies]
+    if options.order is not None:
+        return _one(options, mix, player, console)
+    runs = {"as planned": _play(options, mix, player, None)}
+    for name, policy in policies:
+        runs[name] = _play(options, mix, player, policy)
+    result = runs["as planned"]
+    document_of = document(result, options, plan_hash(mix, options.seed, options.orders), runs)
+    if to:
+        to.write_text(json.dumps(document_of, indent=2) + "\n")
+    show_run(result, options, console)
+    if policies:
+        show_comparison(runs, console)
+    for played in runs.values():
+        _tell(played, options, player, console)
+    return BROKEN if any(played.violated for played in runs.values()) else PASS
+
+
+def numbers(text: str) -> frozenset[int]:
+    """Numbers separated by commas.
+
+    Raises:
+        ConfigurationError: something else is in it.
+    """
+    try:
+        return frozenset(int(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        msg = f"{text!r} is no list of numbers such as 3,17"
+        raise ConfigurationError(msg) from error
+
+
+def reproduce(options: Options, lived: Lived) -> str:
+    """The command that lives this order alone, with the faults that it takes."""
+    words = ["countermand", "simulate", "--mix", options.mix, "--seed", str(options.seed)]
+    words += ["--order", str(lived.errand.number)]
+    if options.faults != "none":
+        words += ["--faults", options.faults, "--replicas", str(options.replicas)]
+        words += ["--strikes", ",".join(str(strike.number) for strike in lived.struck) or "0"]
+    return shlex.join(words)
+
+
+def _play(options: Options, mix: Mix, player: Player, policy: Policy | None) -> Run:
+    planned: Iterator[Errand] = islice(errands(mix, options.seed), options.orders)
+    if policy is not None:
+        planned = (_under(policy, one) for one in planned)
+    return play_all(planned, player, _progress(Console(stderr=True), options.orders))
+
+
+def _under(policy: Policy, one: Errand) -> Errand:
+    return Errand(
+        one.number, one.order_id, one.seed, one.persona, one.brief, one.method, policy, one.placed_after, one.customer
+    )
+
+
+def _one(options: Options, mix: Mix, player: Player, console: Console) -> int:
+    """One order alone, with its whole timeline."""
+    lived = player.play(errand(mix, options.seed, options.order or 0), options.strikes)
+    show_life(lived, console)
+    return BROKEN if lived.violations else PASS
+
+
+def _tell(played: Run, options: Options, player: Player, console: Console) -> None:
+    """The orders at fault, each shrunk to the fewest faults."""
+    for lived in played.guilty[:_TOLD]:
+        again: Callable[[frozenset[int]], Lived] = lambda strikes, one=lived.errand: player.play(one, strikes)  # noqa: E731
+        fewest = shrink(lived, again)
+        show_guilty(fewest, len(lived.struck), options.seed, reproduce(options, fewest), console)
+
+
+def _progress(console: Console, orders: int) -> Callable[[Run], None]:
+    """One line every few seconds."""
+    next_at = time.monotonic() + _EVERY_S
+
+    def note(result: Run) -> None:
+        nonlocal next_at
+        if time.monotonic() >= next_at:
+            next_at += _EVERY_S
+            console.print(
+                f"{result.orders:,} of {orders:,} orders, {result.handled / result.seconds:,.0f} messages/s, "
+                f"{result.violated:,} violations …",
+                highlight=False,
+            )
+
+    return note

@@ -1,0 +1,84 @@
+"""What a simulation leaves as JSON; `--replay` reads it back."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Protocol
+
+from pydantic import BaseModel, Field
+
+from lab.audit.report import report_of
+from lab.simulate.exercised import RACES
+from lab.simulate.play import Run
+
+SCHEMA: Final = "https://countermand.example/schemas/simulate.v1.json"
+
+
+class Recorded(BaseModel):
+    """What it takes to play it again."""
+
+    schema_: Literal["https://countermand.example/schemas/simulate.v1.json"] = Field(alias="schema")
+    orders: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    mix: str
+    faults: str
+    replicas: int = Field(ge=1, le=9)
+
+
+class Asked(Protocol):
+    """What was to be simulated."""
+
+    @property
+    def orders(self) -> int:
+        """How many orders."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
+        ...
+
+    @property
+    def mix(self) -> str:
+        """The mix's name or file."""
+        ...
+
+    @property
+    def faults(self) -> str:
+        """The faults' name or file."""
+        ...
+
+    @property
+    def replicas(self) -> int:
+        """Of each service."""
+        ...
+
+
+def document(result: Run, asked: Asked, plan: str, runs: Mapping[str, Run]) -> dict[str, Any]:
+    """The JSON of `countermand simulate --json`."""
+    report = report_of(result.totals, result.seconds).document()
+    return {
+        "schema": SCHEMA,
+        "seed": asked.seed,
+        "verdict": "fail" if any(played.violated for played in runs.values()) else "pass",
+        "orders": asked.orders,
+        "mix": asked.mix,
+        "plan_hash": plan,
+        "faults": asked.faults,
+        "replicas": asked.replicas,
+        "outcome_hash": result.outcome_hash,
+        "messages": result.handled,
+        "messages_per_order": round(result.handled / max(1, result.orders), 2),
+        "messages_per_s": round(result.handled / result.seconds) if result.seconds else 0,
+        "seconds": round(result.seconds, 3),
+        "events_per_order": report["events_per_order"],
+        "outcomes": dict(sorted(result.outcomes.items())),
+        "invariants": report["invariants"],
+        "emails": report["emails"],
+        "sometimes": dict(sorted(result.sometimes.items())),
+        "races": {race: result.races[race] for race in RACES},
+        "refusals": dict(sorted(result.refusals.items())),
+        "policies": {
+            name: {"outcomes": dict(sorted(played.outcomes.items())), "outcome_hash": played.outcome_hash}
+            | played.figures.document()
+            for name, played in runs.items()
+        },
+    }
