@@ -44,10 +44,12 @@ class Clock(BaseModel):
 
     def simulated(self, real: datetime) -> datetime:
         """The simulated moment of a real one; never before the epoch."""
-        passed = max(timedelta(), real - self.started_at)
-        if passed.total_seconds() * self.rate >= (_END - self.epoch).total_seconds():
+        if real <= self.started_at:
+            return self.epoch
+        try:
+            return min(self.epoch + (real - self.started_at) * self.rate, _END)
+        except OverflowError:
             return _END
-        return self.epoch + passed * self.rate
 
     def real(self, simulated: datetime) -> datetime:
         """The real moment of a simulated one, rounded up to the next microsecond."""

@@ -1,6 +1,5 @@
 """How a message travels: heard, turned into a command, decided, appended, acked. The same four steps at every hop."""
 
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +11,7 @@ from countermand.contracts.subjects import read
 from countermand.kernel.decider import Premature, Refused
 from countermand.kernel.ids import event_id
 from countermand.kernel.terms import Terms, terms_ref
-from countermand.runtime.card import Card
+from countermand.runtime.card import Card, everything
 from countermand.runtime.envelope import Delivered, Envelope, Poison
 from countermand.runtime.journal import Aggregate, Journal
 from countermand.runtime.outage import is_outage
@@ -34,6 +33,8 @@ _PATIENCE_S: Final = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 _RETRY_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Waits between tries after a failure; the last one repeats."""
+
+_NO_EVENT: Final = (Premature, Refused, type(None))
 
 _FULL: Final = Refused("history_full", f"This order has more than {MAX_EVENTS} events and takes no more requests.")
 
@@ -94,7 +95,9 @@ class Handler:
         return Handled("heard") if command is None else await self._decide(command, envelope)
 
     async def _is_concerned(self, envelope: Envelope) -> bool:
-        if envelope.body is None or envelope.terms is None or envelope.address.kind != "event":
+        if self._card.concerns is everything or envelope.address.kind != "event":
+            return True
+        if envelope.body is None or envelope.terms is None:
             return True
         return self._card.concerns(envelope.body, await self._outside.terms(terms_ref(envelope.terms)))
 
@@ -116,33 +119,33 @@ class Handler:
         aggregate = await self.journal.load(envelope.address.order_id)
         decided: Event | None = None
         made_true: Event | None = None
-        patience = Patience(self._hear_what_came_before(envelope), self._outside.sleep)
-        try:
-            for _ in range(MAX_ROUNDS):
-                if own_id in aggregate.ids:
-                    return Handled("known", own_id)
-                decision, now = await self._consider(await self._inform(command, envelope), aggregate, envelope)
-                if not isinstance(decision, Premature | Refused | None):
-                    if decision != decided:  # After a lost race it may be another one: nothing stale is written.
-                        decided, made_true = decision, await self._make_true(decision, command, envelope)
-                    if await self._append(aggregate, made_true or decision, own_id, envelope, now):
-                        return Handled("appended", type(made_true or decision).__name__)
-                elif await self.journal.refresh(aggregate):
-                    pass  # It was decided on an old history: once more.
-                elif isinstance(decision, Premature):
-                    if not await patience.waits():
-                        return await self._premature(decision, envelope)
+        patience = Patience()
+        for _ in range(MAX_ROUNDS):
+            if own_id in aggregate.ids:
+                return Handled("known", own_id)
+            informed = await self._inform(command, envelope) if isinstance(command, self._card.informed) else command
+            decision, now = await self._consider(informed, aggregate, envelope)
+            if not isinstance(decision, _NO_EVENT):
+                if decision != decided:  # After a lost race it may be another one: nothing stale is written.
+                    decided, made_true = decision, await self._make_true(decision, command, envelope)
+                if await self._append(aggregate, made_true or decision, own_id, envelope, now):
+                    return Handled("appended", type(made_true or decision).__name__)
+            elif await self.journal.refresh(aggregate):
+                pass  # It was decided on an old history: once more.
+            elif isinstance(decision, Premature):
+                if (pause_s := patience.pause_s()) is not None:
+                    await self._outside.sleep(pause_s)
+                elif patience.last_resort():
+                    await self._hear_what_came_before(envelope)
                 else:
-                    return await self._refuse(decision, envelope) if decision else Handled("nothing")
-        finally:
-            patience.close()
+                    return await self._premature(decision, envelope)
+            else:
+                return await self._refuse(decision, envelope) if decision else Handled("nothing")
         msg = f"{own_id} did not settle in {MAX_ROUNDS} rounds"
         raise RuntimeError(msg)
 
     async def _inform(self, command: Any, envelope: Envelope) -> Any:
-        """Give a command what other owners have recorded, if its decision depends on that."""
-        if not isinstance(command, self._card.informed):
-            return command
+        """Give a command what other owners have recorded: its decision depends on that."""
         history: list[Event] = []
         for owner in self._card.reads:
             recorded = await self._outside.history(owner, envelope.address.order_id)
@@ -275,26 +278,19 @@ class Handler:
 class Patience:
     """How long a message waits for its predecessor: a few short pauses, then what came before is read once."""
 
-    def __init__(self, last_resort: Coroutine[Any, Any, None], sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._pauses = iter(_PATIENCE_S)
-        self._sleep = sleep
-        self._last_resort: Coroutine[Any, Any, None] | None = last_resort
+    def __init__(self) -> None:
+        self._pauses = 0
+        self._resorts = 0
 
-    async def waits(self) -> bool:
-        """Wait once more; false when there is nothing left to wait for."""
-        if (pause_s := next(self._pauses, None)) is not None:
-            await self._sleep(pause_s)
-            return True
-        last_resort, self._last_resort = self._last_resort, None
-        if last_resort is None:
-            return False
-        await last_resort
-        return True
+    def pause_s(self) -> float | None:
+        """How long to wait now; nothing when that has been long enough."""
+        self._pauses += 1
+        return _PATIENCE_S[self._pauses - 1] if self._pauses <= len(_PATIENCE_S) else None
 
-    def close(self) -> None:
-        """Give up what was not needed."""
-        if self._last_resort is not None:
-            self._last_resort.close()
+    def last_resort(self) -> bool:
+        """Whether to read what came before; once."""
+        self._resorts += 1
+        return self._resorts == 1
 
 
 def _order_of(subject: str) -> str:

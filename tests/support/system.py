@@ -175,6 +175,7 @@ async def launched(*args: str, temporary: Path) -> AsyncGenerator[asyncio.subpro
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )
     try:
         yield process
@@ -182,6 +183,11 @@ async def launched(*args: str, temporary: Path) -> AsyncGenerator[asyncio.subpro
         if process.returncode is None:
             end([process.pid, *descendants(process.pid)])
         await process.communicate()
+
+
+def _hear_ctrl_c() -> None:
+    """A shell starts what it runs in the background deaf to Ctrl-C, and so would be all that these tests start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def press_ctrl_c(process: asyncio.subprocess.Process) -> None:
