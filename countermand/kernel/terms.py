@@ -71,7 +71,7 @@ class TermsRef(BaseModel):
         return f"{self.seed};{self.policy};{clock.epoch.isoformat()};{clock.started_at.isoformat()};{clock.rate:.17g}"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def terms_ref(header: str) -> TermsRef:
     """Read a `ce-terms` header.
 

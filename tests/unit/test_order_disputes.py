@@ -10,6 +10,7 @@ from countermand.contracts.order import (
     AcceptPartialRefund,
     AskForTracking,
     CancelDialogOpened,
+    CancelExpired,
     CancelGround,
     CancelReason,
     ConfirmReceipt,
@@ -28,7 +29,7 @@ from countermand.contracts.order import (
 )
 from countermand.kernel.decider import Deadline
 from countermand.kernel.money import Money
-from countermand.kernel.policy import AgainstSeller, Policy
+from countermand.kernel.policy import AgainstSeller, OnSilence, Policy
 from services.order.commands import (
     CancelAsAgreed,
     CloseOrder,
@@ -137,6 +138,14 @@ def in_every_phase(*names: str) -> pytest.MarkDecorator:
 
 
 # The proof of shipment
+
+
+def test_r17_a_buyer_whom_the_seller_left_without_an_answer_asks_for_the_tracking_number() -> None:
+    """P2: silence under a policy that refuses is a refusal."""
+    expired = CancelExpired(brief=BRIEF, request_id="e2")
+    spec = under(Policy(on_silence=OnSilence.REFUSE)).given(requested(paid=True), expired)
+    asked = TrackingAsked(seller=shop(), request_id="e2", asked_at=after(days=4), provide_by=after(days=11))
+    spec.when(AskForTracking(actor=BUYER), at=after(days=4)).then(asked)
 
 
 def test_r17_a_refused_buyer_asks_for_the_tracking_number() -> None:

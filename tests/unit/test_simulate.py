@@ -123,6 +123,14 @@ def test_an_order_at_fault_is_shrunk_to_the_faults_that_it_takes(monkeypatch: py
         assert not again(numbers - {number}).violations, "none of them can be left out"
 
 
+def test_a_duplicate_that_a_lagging_read_does_not_show_is_no_poison() -> None:
+    """JetStream knew the event's id, the replica that read did not lead: the service took its own event for a stranger's."""
+    lagging = Faults(lost_append_ack=0.3, stale_read=0.9, duplicate=0.1)
+    run = simulated("everyday", 7, 300, lagging, 2)
+    assert run.sometimes["stale_read"] > 100
+    assert [violation.what for lived in run.guilty for violation in lived.violations] == []
+
+
 def test_memory_does_not_follow_the_orders_that_have_ended() -> None:
     player, plan = Player(1, ALL, 2), errands(built_in("everyday"), 1)
     run = play_all(islice(plan, 300), player)
