@@ -136,7 +136,7 @@ def _command(mutation: Mutation) -> tuple[str, ...]:
     if mutation.story:
         return ("-m", "lab.cli", "story", mutation.story)
     named = f"_{mutation.rule.lower()}_"
-    return ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", mutation.proof, "-k", named)
+    return ("-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", mutation.proof, "-k", named)
 
 
 def _prove(command: tuple[str, ...], root: Path) -> Proof:

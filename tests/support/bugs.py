@@ -82,12 +82,12 @@ def refund_without_guard(patch: Patch) -> None:
 
 def forgotten_refund(patch: Patch) -> None:
     """Nobody reacts to a cancellation with a refund."""
-    patch.delitem(order_reactions.REACTIONS._table, OrderCancelled)
+    patch.setitem(order_reactions.REACTIONS._table, OrderCancelled, _nothing)
 
 
 def late_money_kept(patch: Patch) -> None:
     """A payment after the cancellation stays."""
-    patch.delitem(order_reactions.REACTIONS._table, PaymentAcknowledged)
+    patch.setitem(order_reactions.REACTIONS._table, PaymentAcknowledged, _nothing)
 
 
 def early_timers(patch: Patch) -> None:
@@ -127,7 +127,7 @@ def unpromised_email(patch: Patch) -> None:
 
 def forgotten_email(patch: Patch) -> None:
     """Nobody tells the buyer of a cancellation."""
-    patch.delitem(notify_reactions.REACTIONS._table, OrderCancelled)
+    patch.setitem(notify_reactions.REACTIONS._table, OrderCancelled, _nothing)
 
 
 def acked_when_delivered(patch: Patch) -> None:
@@ -184,7 +184,7 @@ def ships_what_it_accepted(patch: Patch) -> None:
 
 def shipment_not_told(patch: Patch) -> None:
     """The order does not hear that its parcel has left."""
-    patch.delitem(order_reactions.REACTIONS._table, Shipped)
+    patch.setitem(order_reactions.REACTIONS._table, Shipped, _nothing)
 
 
 BUGS: Final = (
@@ -203,6 +203,10 @@ BUGS: Final = (
     Bug("ships what it accepted", ships_what_it_accepted, frozenset({"I2", "I6"})),
     Bug("shipment not told", shipment_not_told, frozenset({"I1", "I2", "I9"})),
 )
+
+
+def _nothing(_event: object, _id: str) -> None:
+    """The reaction of somebody who does not care. To take it out and put it back would change the table's order."""
 
 
 def _never(_self: object, _envelope: object) -> bool:
