@@ -200,11 +200,12 @@ def simulate(
 ) -> int:
     """Run the same services in virtual time, from one seed, with faults; every order is audited."""
     from lab.simulate import command  # noqa: PLC0415
+    from lab.simulate.options import Options  # noqa: PLC0415
 
     if replay:
         options = command.replayed(replay, policy or [])
     else:
-        options = command.Options(
+        options = Options(
             orders=orders,
             seed=seed,
             mix=mix,

@@ -32,9 +32,12 @@ class Poison(Exception):
 
 
 class Delivered(Protocol):
-    """A message as it was delivered, unread. `subject` is as the contracts spell it."""
+    """A message as it was delivered, unread."""
 
-    subject: str
+    @property
+    def subject(self) -> str:
+        """As the contracts spell it."""
+        ...
 
     def open(self) -> "Envelope":
         """Read and check it.

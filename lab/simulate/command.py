@@ -5,7 +5,8 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from countermand.runtime.settings import ConfigurationError
 from lab.plan.errand import Errand
 from lab.plan.mix import BUILT_IN, Mix, built_in, errand, errands, load_mix, plan_hash
 from lab.simulate.faults import faults_of
+from lab.simulate.options import Options
 from lab.simulate.play import Lived, Player, Run, play_all
 from lab.simulate.record import SCHEMA, Recorded, document
 from lab.simulate.show import show_comparison, show_guilty, show_life, show_run
@@ -27,30 +29,12 @@ from lab.simulate.shrink import shrink
 PASS: Final = 0
 BROKEN: Final = 3
 
+_AS_PLANNED: Final = "as planned"
 _WIDTH: Final = 160
 _EVERY_S: Final = 2.0
 _SILENT: Final = 50
 _TOLD: Final = 3
 """Orders at fault that are shrunk and told; who sees more learns no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to simulate.
-
-    Attributes:
-        order: only the errand of this number; strikes: with only the faults of these numbers.
-        policies: files; every order is placed under each of them in turn.
-    """
-
-    orders: int
-    seed: int
-    mix: str = "everyday"
-    faults: str = "none"
-    replicas: int = 1
-    order: int | None = None
-    strikes: frozenset[int] | None = None
-    policies: tuple[Path, ...] = field(default=())
 
 
 def replayed(path: Path, policies: Sequence[Path]) -> Options:
@@ -83,21 +67,19 @@ def run(options: Options, to: Path | None) -> int:
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     mix = built_in(options.mix) if options.mix in BUILT_IN else load_mix(Path(options.mix))
     player = Player(options.seed, faults_of(options.faults), options.replicas)
-    policies = [(path.stem, read_policy(path)) for path in options.policies]
+    policies = {str(path): read_policy(path) for path in options.policies}
     if options.order is not None:
-        return _one(options, mix, player, console)
-    runs = {"as planned": _play(options, mix, player, None)}
-    for name, policy in policies:
-        runs[name] = _play(options, mix, player, policy)
-    result = runs["as planned"]
+        return _one(options, mix, player, list(policies.values()), console)
+    result = _play(options, mix, player, None)
+    runs = {_AS_PLANNED: result} | {path: _play(options, mix, player, policy) for path, policy in policies.items()}
     document_of = document(result, options, plan_hash(mix, options.seed, options.orders), runs)
     if to:
         to.write_text(json.dumps(document_of, indent=2) + "\n")
     show_run(result, options, console)
     if policies:
         show_comparison(runs, console)
-    for played in runs.values():
-        _tell(played, options, player, console)
+    for name, played in runs.items():
+        _tell(played, options, None if name == _AS_PLANNED else name, player, console)
     return BROKEN if any(played.violated for played in runs.values()) else PASS
 
 
@@ -114,14 +96,14 @@ def numbers(text: str) -> frozenset[int]:
         raise ConfigurationError(msg) from error
 
 
-def reproduce(options: Options, lived: Lived) -> str:
-    """The command that lives this order alone, with the faults that it takes."""
+def reproduce(options: Options, lived: Lived, policy: str | None = None) -> str:
+    """The command that lives this order alone, with the faults that it takes, under the policy of that file."""
     words = ["countermand", "simulate", "--mix", options.mix, "--seed", str(options.seed)]
     words += ["--order", str(lived.errand.number)]
     if options.faults != "none":
         words += ["--faults", options.faults, "--replicas", str(options.replicas)]
         words += ["--strikes", ",".join(str(strike.number) for strike in lived.struck) or "0"]
-    return shlex.join(words)
+    return shlex.join([*words, *(["--policy", policy] if policy else [])])
 
 
 def _play(options: Options, mix: Mix, player: Player, policy: Policy | None) -> Run:
@@ -132,24 +114,22 @@ def _play(options: Options, mix: Mix, player: Player, policy: Policy | None) -> 
 
 
 def _under(policy: Policy, one: Errand) -> Errand:
-    return Errand(
-        one.number, one.order_id, one.seed, one.persona, one.brief, one.method, policy, one.placed_after, one.customer
-    )
+    return replace(one, policy=policy)
 
 
-def _one(options: Options, mix: Mix, player: Player, console: Console) -> int:
-    """One order alone, with its whole timeline."""
-    lived = player.play(errand(mix, options.seed, options.order or 0), options.strikes)
+def _one(options: Options, mix: Mix, player: Player, policies: Sequence[Policy], console: Console) -> int:
+    """One order alone, with its whole timeline; under the last policy, if any is named."""
+    one = errand(mix, options.seed, options.order or 0)
+    lived = player.play(_under(policies[-1], one) if policies else one, options.strikes)
     show_life(lived, console)
     return BROKEN if lived.violations else PASS
 
 
-def _tell(played: Run, options: Options, player: Player, console: Console) -> None:
+def _tell(played: Run, options: Options, policy: str | None, player: Player, console: Console) -> None:
     """The orders at fault, each shrunk to the fewest faults."""
     for lived in played.guilty[:_TOLD]:
-        again: Callable[[frozenset[int]], Lived] = lambda strikes, one=lived.errand: player.play(one, strikes)  # noqa: E731
-        fewest = shrink(lived, again)
-        show_guilty(fewest, len(lived.struck), options.seed, reproduce(options, fewest), console)
+        fewest = shrink(lived, partial(player.play, lived.errand))
+        show_guilty(fewest, len(lived.struck), options.seed, reproduce(options, fewest, policy), console)
 
 
 def _progress(console: Console, orders: int) -> Callable[[Run], None]:

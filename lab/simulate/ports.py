@@ -7,7 +7,7 @@ from types import coroutine
 from typing import TYPE_CHECKING, Final
 
 from countermand.contracts.base import Owner
-from countermand.contracts.subjects import Address
+from countermand.contracts.subjects import Address, command_subject, event_subject
 from countermand.kernel.decider import Deadline, Refused
 from countermand.kernel.terms import Terms, TermsRef
 from countermand.runtime.envelope import Delivered, Envelope
@@ -37,14 +37,23 @@ def pause(duration: int) -> Generator[int]:
 class MemoryDelivered:
     """A message as a consumer delivered it to a replica."""
 
-    __slots__ = ("acked", "engine", "envelope", "service", "subject")
+    __slots__ = ("acked", "engine", "envelope", "service")
 
     def __init__(self, engine: "Engine", envelope: Envelope, service: Owner) -> None:
         self.engine = engine
         self.envelope = envelope
         self.service = service
-        self.subject = ""
         self.acked = False
+
+    @property
+    def subject(self) -> str:
+        """As the contracts spell it; asked for only where something goes wrong."""
+        address = self.envelope.address
+        service, order_id, name = address.service, address.order_id, address.name
+        if address.kind == "cmd":
+            return command_subject(service, order_id, name)
+        subject = event_subject(service, order_id, name, address.revision or 0)
+        return subject if address.kind == "event" else f"due.{subject}"
 
     def open(self) -> Envelope:
         """It is read and checked already; only JSON and headers are left out."""

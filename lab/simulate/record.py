@@ -1,12 +1,13 @@
 """What a simulation leaves as JSON; `--replay` reads it back."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
 from lab.audit.report import report_of
 from lab.simulate.exercised import RACES
+from lab.simulate.options import Options
 from lab.simulate.play import Run
 
 SCHEMA: Final = "https://countermand.example/schemas/simulate.v1.json"
@@ -23,36 +24,7 @@ class Recorded(BaseModel):
     replicas: int = Field(ge=1, le=9)
 
 
-class Asked(Protocol):
-    """What was to be simulated."""
-
-    @property
-    def orders(self) -> int:
-        """How many orders."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """The seed."""
-        ...
-
-    @property
-    def mix(self) -> str:
-        """The mix's name or file."""
-        ...
-
-    @property
-    def faults(self) -> str:
-        """The faults' name or file."""
-        ...
-
-    @property
-    def replicas(self) -> int:
-        """Of each service."""
-        ...
-
-
-def document(result: Run, asked: Asked, plan: str, runs: Mapping[str, Run]) -> dict[str, Any]:
+def document(result: Run, asked: Options, plan: str, runs: Mapping[str, Run]) -> dict[str, Any]:
     """The JSON of `countermand simulate --json`."""
     report = report_of(result.totals, result.seconds).document()
     return {

@@ -1,7 +1,8 @@
 """What a simulation says to people."""
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from pathlib import Path
+from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,27 +13,14 @@ from lab.audit.report import report_of
 from lab.audit.show import show_invariants, timeline
 from lab.simulate.exercised import RACES
 from lab.simulate.faults import Faults
+from lab.simulate.options import Options
 from lab.simulate.play import Lived, Run
 from lab.why import show
 
 _CRASHES: Final = "crash_"
 
 
-class Asked(Protocol):
-    """What was to be simulated."""
-
-    @property
-    def seed(self) -> int:
-        """The seed."""
-        ...
-
-    @property
-    def faults(self) -> str:
-        """The faults' name or file."""
-        ...
-
-
-def show_run(result: Run, asked: Asked, console: Console) -> None:
+def show_run(result: Run, asked: Options, console: Console) -> None:
     """The invariants, what was exercised, and the verdict."""
 
     def say(what: str) -> None:
@@ -65,7 +53,7 @@ def show_comparison(runs: Mapping[str, Run], console: Console) -> None:
     table = Table(box=SIMPLE_HEAD, header_style="bold", title="the same buyers and sellers", title_justify="left")
     table.add_column("")
     for name in runs:
-        table.add_column(name, justify="right")
+        table.add_column(Path(name).stem, justify="right")
     for outcome in sorted({outcome for played in runs.values() for outcome in played.outcomes}):
         table.add_row(outcome, *(f"{played.outcomes[outcome]:,}" for played in runs.values()))
     table.add_section()
