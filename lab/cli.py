@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -20,6 +21,7 @@ PASS: Final = 0
 CONFIGURATION: Final = 2
 BROKEN: Final = 3
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 
 SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
 """Every deployable, as `ls services` lists them."""
@@ -227,7 +229,18 @@ def _named(nats: str | None) -> str:
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> int:
-    result = asyncio.run(work)
+    """Work until it is done, or until SIGTERM; then everything that was started ends as well."""
+
+    async def until_told_to_stop() -> Any:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        result = asyncio.run(until_told_to_stop())
+    except asyncio.CancelledError:
+        return TERMINATED
     return result if isinstance(result, int) else PASS
 
 

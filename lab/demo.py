@@ -12,8 +12,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from countermand.kernel.ids import order_id_from
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
+from lab.audit.mailbox import received
 from lab.market import Market
 from lab.stories import STORIES
 from lab.stories.play import Performance, Verdict, perform, write
@@ -34,7 +36,7 @@ async def play_embedded(names: Sequence[str], seed: int, json: Path | None) -> i
     console.print("starting NATS, the mailbox and the services …")
     async with embedded() as system:
         # The store is new, so the ids may follow from the seed alone: the same seed gives the same orders.
-        return await _play(system.nats_url, system.mailbox_url, stories, seed, "embedded", json, console)
+        return await _play(system.nats_url, system.emails_at, stories, seed, "embedded", json, console)
 
 
 async def play_on(nats_url: str, mailbox_url: str | None, names: Sequence[str], seed: int, json: Path | None) -> int:
@@ -79,6 +81,8 @@ async def _play(
     market = await Market.connect(nats_url, Names(load_settings().subject_prefix))
     try:
         await market.check()
+        if mailbox_url:
+            await received(mailbox_url, order_id_from("nobody"))  # Whether it answers, before a minute of playing.
         with _Progress(stories, console) as progress:
             performance = await perform(
                 stories, market, cards=CARDS, mailbox_url=mailbox_url, seed=seed, run=run, progress=progress.note

@@ -49,11 +49,17 @@ class System:
     mailbox_url: str
     data_dir: Path
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    keeps_the_mail: bool = True
 
     @property
     def nats_url(self) -> str:
         """Where the broker answers."""
         return self.nats.url
+
+    @property
+    def emails_at(self) -> str | None:
+        """Where the emails can be read; nothing if `SMTP_URL` sends them elsewhere."""
+        return self.mailbox_url if self.keeps_the_mail else None
 
 
 @asynccontextmanager
@@ -157,6 +163,7 @@ async def _start(folder: Path, supervisor: Supervisor, environment: dict[str, st
         mailbox_url=addresses["http_url"],
         data_dir=folder,
         environment=environment,
+        keeps_the_mail=environment["SMTP_URL"] == addresses["smtp_url"],
     )
 
 

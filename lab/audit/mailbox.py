@@ -42,7 +42,8 @@ async def received(mailbox_url: str, order_id: str | None = None) -> dict[str, i
             answer.raise_for_status()
             found: dict[str, int] = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        msg = f"no mailbox answers at {mailbox_url}: {error}"
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        msg = f"no mailbox answers at {mailbox_url}: {why}"
         raise ConfigurationError(msg) from error
     return found
 

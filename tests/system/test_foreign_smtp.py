@@ -145,3 +145,16 @@ async def test_a_name_with_line_breaks_adds_neither_headers_nor_recipients(marke
     head = mail.content.partition(b"\r\n\r\n")[0]
     assert [line for line in head.split(b"\r\n") if line.lower().startswith((b"bcc", b"dear"))] == []
     assert len([part.get_content_type() for part in message.iter_parts()]) == 2, "the name began no body of its own"
+
+
+async def test_a_story_whose_emails_go_elsewhere_is_judged_by_what_was_recorded(inbox: Inbox) -> None:
+    ran = await at.countermand("story", "change-of-mind", environment={"SMTP_URL": inbox.url})
+    assert (ran.code, ran.err) == (0, "")
+    assert "1 of 1 stories right, 1 emails" in ran.out
+
+
+async def test_a_mailbox_that_does_not_answer_is_noticed_before_anything_is_played(system: System) -> None:
+    nobody = "http://127.0.0.1:1"
+    ran = await at.countermand("story", "change-of-mind", "--nats", system.nats_url, "--mailbox", nobody)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert f"no mailbox answers at {nobody}" in ran.err

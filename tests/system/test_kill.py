@@ -61,6 +61,20 @@ async def test_demo_can_be_interrupted(tmp_path: Path) -> None:
         assert files_in(tmp_path) == []
 
 
+async def test_demo_ends_cleanly_when_it_is_told_to(tmp_path: Path) -> None:
+    """SIGTERM, as of a service manager: nothing is left, not even its temporary folder."""
+    async with at.launched("demo", temporary=tmp_path) as process:
+        family = await complete_family_of(process)
+        await said(process, "playing")
+
+        process.terminate()
+        _, err = await asyncio.wait_for(process.communicate(), at.WITHIN_S)
+
+        assert (process.returncode, err.decode()) == (143, "")
+        assert [pid for pid in family if at.lives(pid)] == []
+        assert files_in(tmp_path) == []
+
+
 async def complete_family_of(process: Process) -> list[int]:
     """The broker, the mailbox and the three services, once all of them run."""
 
