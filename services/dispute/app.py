@@ -5,7 +5,8 @@ from countermand.contracts.dispute import OpenDispute
 from countermand.runtime.card import Card
 from countermand.runtime.main import run
 from services.dispute.commands import DisputeCommand, Rule
-from services.dispute.decider import DISPUTE, DisputeEvent
+from services.dispute.decider import DISPUTE
+from services.dispute.events import DisputeEvent
 from services.dispute.reactions import ARMS, REACTIONS, TIMERS, inform
 from services.dispute.state import Dispute
 

@@ -1,17 +1,15 @@
 """The dispute over one order: claim, answer, offers, returns, ruling. Pure; R14, R17-R22, P7-P10, P16, X5, X9."""
 
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TypeAlias, assert_never
+from datetime import datetime
+from typing import assert_never
 
-from countermand.contracts.base import Actor, Brief, Role
+from countermand.contracts.base import Role
 from countermand.contracts.dispute import (
     AcceptSettlement,
     AnswerDispute,
     ClaimGround,
     DisputeAnswered,
     DisputeEscalated,
-    DisputeOpened,
     DisputeResolved,
     OpenDispute,
     ProposeSettlement,
@@ -19,13 +17,11 @@ from countermand.contracts.dispute import (
     Resolution,
     ReturnSent,
     SendReturn,
-    SettlementAccepted,
     SettlementProposed,
     Stance,
 )
-from countermand.kernel.decider import Deadline, Decider, Decision, Premature, Refused
+from countermand.kernel.decider import Decider, Decision, Premature, Refused
 from countermand.kernel.money import Money
-from countermand.kernel.policy import Policy, Proposal
 from services.dispute.commands import (
     Conclude,
     DisputeCommand,
@@ -38,19 +34,12 @@ from services.dispute.commands import (
     OpenCase,
     Rule,
 )
+from services.dispute.events import DisputeEvent
+from services.dispute.evolution import deadlines, evolve
+from services.dispute.offers import accept, negotiation_end, propose, side_of
+from services.dispute.opening import open_case
 from services.dispute.ruling import rule
-from services.dispute.state import Agreed, Case, Dispute, Escalated, Negotiating, Offer, Opened, Quiet, initial
-from services.dispute.view import View
-
-DisputeEvent: TypeAlias = (
-    DisputeOpened
-    | DisputeAnswered
-    | SettlementProposed
-    | SettlementAccepted
-    | ReturnSent
-    | DisputeEscalated
-    | DisputeResolved
-)
+from services.dispute.state import Agreed, Case, Dispute, Escalated, Negotiating, Opened, Quiet, initial
 
 _NO_DISPUTE = Refused("no_dispute", "No such dispute is open.")
 _NOT_A_PARTY = Refused("not_a_party", "Only the buyer and the seller of this order may do this.")
@@ -64,7 +53,7 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
         case OpenDispute(), _:
             return Premature("the order's history")  # The runtime brings it: see `OpenCase`.
         case OpenCase(asked=asked, view=view), Quiet(decided=False):
-            return _open(asked, view, state, now)
+            return open_case(asked, view, state, now)
         case OpenCase(), Quiet():
             return _DECIDED
         case OpenCase(), Opened() | Negotiating() | Agreed() | Escalated():
@@ -78,7 +67,7 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
         case AnswerDispute() | ProposeSettlement() | AcceptSettlement() | SendReturn(), Quiet(decided=decided):
             return _DECIDED if decided else _NO_DISPUTE
         case AnswerDispute() | ProposeSettlement() | AcceptSettlement() | SendReturn(), _ if (
-            _side(command.actor, state.case) is None
+            side_of(command.actor, state.case) is None
         ):
             return _NOT_A_PARTY
         case AnswerDispute(dispute_id=asked), Opened(case=case) if asked == case.id:
@@ -100,11 +89,11 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
 
         # Offers
         case ProposeSettlement(dispute_id=asked), Opened(case=case) | Negotiating(case=case) if asked == case.id:
-            return _propose(command, state, now)
+            return propose(command, state, now)
         case ProposeSettlement(), Opened() | Negotiating() | Agreed() | Escalated():
             return _NO_DISPUTE
         case AcceptSettlement(offer_id=asked, actor=actor), Negotiating():
-            return _accept(asked, actor, state, now)
+            return accept(asked, actor, state, now)
         case AcceptSettlement(), Opened() | Agreed() | Escalated():
             return Refused("no_such_offer", "No such offer stands.")
         case EndNegotiation(deadline_id=asked), Negotiating(case=case, until=until, since=since) if asked == since:
@@ -115,7 +104,7 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
 
         # Returns
         case SendReturn(dispute_id=asked), Agreed(case=case, return_by=datetime()) if asked == case.id:
-            if _side(command.actor, case) is not Role.BUYER:
+            if side_of(command.actor, case) is not Role.BUYER:
                 return _NOT_A_PARTY
             return ReturnSent(dispute_id=asked)
         case SendReturn(), Opened() | Negotiating() | Agreed() | Escalated():
@@ -159,106 +148,11 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
             assert_never((command, state))
 
 
-def evolve(state: Dispute, event: DisputeEvent, event_id: str) -> Dispute:
-    """The dispute after `event`."""
-    if isinstance(state, Quiet):
-        if isinstance(event, DisputeOpened):
-            return Opened(_case(event, state, event_id), event.answer_by)
-        return state
-    match event:
-        case DisputeAnswered(negotiate_until=until, evidence=evidence):
-            return Negotiating(replace(state.case, sellers=len(evidence)), until, event_id)
-        case SettlementProposed(by=by, remedy=remedy, negotiate_until=until):
-            offer = (by, Offer(event_id, remedy))
-            if isinstance(state, Negotiating):
-                others = tuple(standing for standing in state.offers if standing[0] is not by)
-                return replace(state, offers=(*others, offer))
-            return Negotiating(state.case, until, event_id, (offer,))
-        case SettlementAccepted(remedy=remedy, return_by=return_by):
-            return Agreed(state.case, remedy, return_by, event_id)
-        case ReturnSent():
-            return replace(state, return_by=None) if isinstance(state, Agreed) else state
-        case DisputeEscalated():
-            return Escalated(state.case)
-        case DisputeResolved(by=by):
-            return Quiet(state.case.terms, decided=by is not Resolution.MOOT)
-        case DisputeOpened():
-            return state
-        case _:
-            assert_never(event)
-
-
-def deadlines(state: Dispute) -> tuple[Deadline, ...]:
-    """Every reminder that the dispute wants in this state."""
-    match state:
-        case Opened(case=case, answer_by=by):
-            return (Deadline("DisputeAnswerDue", case.id, by),)
-        case Negotiating(until=until, since=since):
-            return (Deadline("NegotiationEnds", since, until),)
-        case Agreed(return_by=datetime() as by, since=since):
-            return (Deadline("ReturnDue", since, by),)
-        case Quiet() | Agreed() | Escalated():
-            return ()
-        case _:
-            assert_never(state)
-
-
 DISPUTE: Decider[DisputeCommand, Dispute, DisputeEvent] = Decider(initial, decide, evolve, deadlines)
 
 
-def _why_not(asked: OpenDispute, view: View, brief: Brief, now: datetime) -> Refused | None:
-    """Why a dispute may not be opened now; the table of domain.md."""
-    if asked.actor != Actor(role=Role.BUYER, id=brief.buyer.id):
-        return Refused("not_the_buyer", "Only the buyer may open a dispute.")
-    if not view.captured_minor:
-        return Refused("nothing_to_claim", "Nothing has been paid.")
-    if view.ended or not view.owed_minor:
-        return Refused("order_closed", "The order has ended, or everything has been refunded.")
-    if asked.amount is not None and asked.amount.currency != brief.price.currency:
-        return Refused("wrong_currency", f"This order was paid in {brief.price.currency}.")
-    if asked.amount is not None and not asked.amount.amount_minor:
-        return Refused("nothing_to_claim", "A claim must be above zero.")
-    if view.delivered_at is not None:
-        ended = view.protected_until is not None and now > view.protected_until
-        return Refused("protection_ended", "Buyer protection has ended.") if ended else None
-    if asked.amount is not None and asked.amount.amount_minor < view.owed_minor:
-        return Refused("full_claims_only", "Before the parcel arrives only the whole amount can be claimed.")
-    return None if view.shipped_at is not None else _why_not_unsent(view, now)
-
-
-def _why_not_unsent(view: View, now: datetime) -> Refused | None:
-    if view.request_pending:
-        return Refused("request_pending", "The seller has not answered the request yet.")
-    if not view.refused:
-        return Refused("ask_the_seller_first", "Ask the seller to cancel first.")
-    if view.provide_by is None:
-        return Refused("ask_for_tracking_first", "Ask the seller for the tracking number first.")
-    if view.unavailable or view.number is not None or now > view.provide_by:
-        return None  # A number counts for its scans only, and this parcel has none.
-    return Refused(
-        "tracking_awaited", f"The seller has until {view.provide_by:%Y-%m-%d %H:%M} UTC to show a tracking number."
-    )
-
-
-def _open(asked: OpenDispute, view: View, state: Quiet, now: datetime) -> DisputeOpened | Refused | Premature:
-    if view.brief is None:
-        return Premature("OrderPlaced")
-    if refusal := _why_not(asked, view, view.brief, now):
-        return refusal
-    amount = min(asked.amount.amount_minor, view.owed_minor) if asked.amount else view.owed_minor
-    return DisputeOpened(
-        brief=view.brief,
-        ground=asked.ground,
-        claim=Money(amount_minor=amount, currency=view.brief.price.currency),
-        text=asked.text,
-        evidence=asked.evidence,
-        opened_at=now,
-        answer_by=now + timedelta(days=state.terms.policy.dispute_answered_within_days),
-    )
-
-
 def _answer(command: AnswerDispute, case: Case, now: datetime) -> DisputeEvent | Refused:
-    if _side(command.actor, case) is not Role.SELLER:
+    if side_of(command.actor, case) is not Role.SELLER:
         return Refused("not_the_seller", "Only the seller answers a dispute.")
     match command.stance:
         case Stance.CONCEDES:
@@ -282,7 +176,7 @@ def _hear_reply(command: HearReply, state: Opened, now: datetime) -> DisputeEven
                 by=Role.SELLER,
                 remedy=Remedy(amount=command.amount),
                 text=command.text,
-                negotiate_until=_negotiation_end(case, now),
+                negotiate_until=negotiation_end(case, now),
             )
         case Stance.OFFERS | Stance.CONTESTS:
             return _contest(case, command.text, command.evidence, now)
@@ -303,58 +197,8 @@ def _contest(case: Case, text: str, evidence: tuple[object, ...], now: datetime)
             "stance": Stance.CONTESTS,
             "text": text,
             "evidence": evidence,
-            "negotiate_until": _negotiation_end(case, now),
+            "negotiate_until": negotiation_end(case, now),
         }
-    )
-
-
-def _propose(command: ProposeSettlement, state: Opened | Negotiating, now: datetime) -> SettlementProposed | Refused:
-    case = state.case
-    side = _side(command.actor, case)
-    if side is None:  # pragma: no cover  # `decide` has asked; this tells the type checker.
-        return _NOT_A_PARTY
-    if isinstance(state, Opened) and side is Role.BUYER:
-        return Refused("answer_awaited", "The seller has not answered yet.")
-    if wrong := _why_no_offer(command.remedy, state, side, case.terms.policy):
-        return wrong
-    until = state.until if isinstance(state, Negotiating) else _negotiation_end(case, now)
-    return SettlementProposed(
-        dispute_id=case.id, by=side, remedy=command.remedy, text=command.text, negotiate_until=until
-    )
-
-
-def _why_no_offer(remedy: Remedy, state: Opened | Negotiating, side: Role, policy: Policy) -> Refused | None:
-    claim = state.case.claim
-    if remedy.amount.currency != claim.currency or remedy.amount.amount_minor > claim.amount_minor:
-        return Refused("beyond_the_claim", f"An offer is at most the claim of {claim}.")
-    if remedy.with_return and side is not Role.SELLER:
-        return Refused("no_returns", "Only a seller who takes goods back offers a return.")
-    if _kind(remedy, claim) not in policy.proposals:
-        return Refused("not_offered_here", "This marketplace allows no such proposal.")
-    if not policy.counter_offers and isinstance(state, Negotiating) and state.offers:
-        return Refused("no_counter_offers", "This marketplace allows no counter-offers.")
-    return None
-
-
-def _kind(remedy: Remedy, claim: Money) -> Proposal:
-    if remedy.amount.amount_minor == claim.amount_minor:
-        return Proposal.FULL
-    return Proposal.PARTIAL if remedy.amount.amount_minor else Proposal.NONE
-
-
-def _accept(offer_id: str, actor: Actor, state: Negotiating, now: datetime) -> SettlementAccepted | Refused:
-    side = _side(actor, state.case)
-    other = Role.SELLER if side is Role.BUYER else Role.BUYER
-    offer = state.offer_of(other)
-    if side is None or offer is None or offer.id != offer_id:
-        return Refused("no_such_offer", "No such offer of the other side stands.")
-    days = state.case.terms.policy.return_sent_within_days
-    return SettlementAccepted(
-        dispute_id=state.case.id,
-        offer_id=offer_id,
-        by=side,
-        remedy=offer.remedy,
-        return_by=now + timedelta(days=days) if offer.remedy.with_return else None,
     )
 
 
@@ -373,30 +217,8 @@ def _resolve(
     )
 
 
-def _case(event: DisputeOpened, state: Quiet, event_id: str) -> Case:
-    return Case(
-        terms=state.terms,
-        id=event_id,
-        brief=event.brief,
-        ground=event.ground,
-        claim=event.claim,
-        opened_at=event.opened_at,
-        buyers=len(event.evidence),
-    )
-
-
-def _side(actor: Actor, case: Case) -> Role | None:
-    if actor == Actor(role=Role.BUYER, id=case.brief.buyer.id):
-        return Role.BUYER
-    return Role.SELLER if actor == Actor(role=Role.SELLER, id=case.brief.seller.id) else None
-
-
 def _is_late(case: Case, scanned_at: datetime) -> bool:
     """R19: the carrier's first scan falls on a later calendar day than the opening, in P14's zone."""
     unsent = case.ground in {ClaimGround.NOT_SENT, ClaimGround.NOT_RECEIVED}
     calendar = case.terms.policy.business_days
     return unsent and calendar.day(scanned_at) > calendar.day(case.opened_at)
-
-
-def _negotiation_end(case: Case, now: datetime) -> datetime:
-    return now + timedelta(days=case.terms.policy.negotiation_ends_after_days)

@@ -4,7 +4,8 @@ from countermand.contracts.base import Owner
 from countermand.runtime.card import Card
 from countermand.runtime.main import run
 from services.seller.commands import SellerCommand
-from services.seller.decider import SELLER, SellerEvent
+from services.seller.decider import SELLER
+from services.seller.events import SellerEvent
 from services.seller.reactions import ARMS, BY_HAND, REACTIONS, TIMERS, inform
 from services.seller.state import Seller
 

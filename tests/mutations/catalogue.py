@@ -54,6 +54,9 @@ _RECEIVING: Final = "services/order/receiving.py"
 _SETTLING: Final = "services/order/settling.py"
 _SELLER: Final = "services/seller/decider.py"
 _DISPUTE: Final = "services/dispute/decider.py"
+_SELLER_ANSWERING: Final = "services/seller/answering.py"
+_OPENING: Final = "services/dispute/opening.py"
+_OFFERS: Final = "services/dispute/offers.py"
 _RULING: Final = "services/dispute/ruling.py"
 
 _ORDER_TEST: Final = "tests/unit/test_order_decider.py"
@@ -122,7 +125,7 @@ RULES_UNDONE: Final = (
     Mutation(
         rule="R7",
         name="a message does not reach a seller whom the request did not",
-        file=_SELLER,
+        file=_SELLER_ANSWERING,
         find="profile.hears_requests if command.path is CancelPath.SELF_SERVICE else profile.reads_messages",
         replace="profile.hears_requests",
         proof=_SELLER_TEST,
@@ -170,7 +173,7 @@ RULES_UNDONE: Final = (
     Mutation(
         rule="R13",
         name="bargaining never changes a seller's mind",
-        file=_SELLER,
+        file=_SELLER_ANSWERING,
         find='f"agrees:{len(desk.answered) + 1}"',
         replace='"agrees:1"',
         proof=_SELLER_TEST,
@@ -178,7 +181,7 @@ RULES_UNDONE: Final = (
     Mutation(
         rule="R14",
         name="a parcel that has left cannot be disputed",
-        file=_DISPUTE,
+        file=_OPENING,
         find="return None if view.shipped_at is not None else _why_not_unsent(view, now)",
         replace="return _why_not_unsent(view, now)",
         proof=_DISPUTE_TEST,
@@ -194,7 +197,7 @@ RULES_UNDONE: Final = (
     Mutation(
         rule="R16",
         name="a seller whose parcel has left says that it keeps the sale",
-        file=_SELLER,
+        file=_SELLER_ANSWERING,
         find="ground=RefusalGround.ALREADY_SHIPPED, text=text",
         replace="ground=RefusalGround.KEEPS_THE_SALE, text=text",
         proof=_SELLER_TEST,
@@ -210,7 +213,7 @@ RULES_UNDONE: Final = (
     Mutation(
         rule="R18",
         name="a seller who has no number to show cannot be disputed",
-        file=_DISPUTE,
+        file=_OPENING,
         find="if view.unavailable or view.number is not None or now > view.provide_by:",
         replace="if view.number is not None or now > view.provide_by:",
         proof=_DISPUTE_TEST,
@@ -333,7 +336,7 @@ POLICIES_UNDONE: Final = (
     Mutation(
         rule="P6",
         name="the time to show a tracking number never ends",
-        file=_DISPUTE,
+        file=_OPENING,
         find="if view.unavailable or view.number is not None or now > view.provide_by:",
         replace="if view.unavailable or view.number is not None:",
         proof=_DISPUTE_TEST,
@@ -413,7 +416,7 @@ POLICIES_UNDONE: Final = (
     Mutation(
         rule="P16",
         name="anything may be proposed, whatever the policy says",
-        file=_DISPUTE,
+        file=_OFFERS,
         find="    if _kind(remedy, claim) not in policy.proposals:\n",
         replace="    if False:\n",
         proof=_DISPUTE_TEST,
@@ -488,7 +491,7 @@ RACES_UNDONE: Final = (
     Mutation(
         rule="X9",
         name="an acceptance counts for whatever offer stands by then",
-        file=_DISPUTE,
+        file=_OFFERS,
         find="if side is None or offer is None or offer.id != offer_id:",
         replace="if side is None or offer is None:",
         proof=_DISPUTE_TEST,

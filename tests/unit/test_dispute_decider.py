@@ -43,7 +43,8 @@ from services.dispute.commands import (
     OpenCase,
     Rule,
 )
-from services.dispute.decider import DISPUTE, DisputeEvent
+from services.dispute.decider import DISPUTE
+from services.dispute.events import DisputeEvent
 from services.dispute.state import Case, Dispute, Opened, Quiet
 from services.dispute.view import View, view_of
 from tests.support.disputes import (

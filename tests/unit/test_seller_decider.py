@@ -28,7 +28,7 @@ from services.seller.commands import (
     StopParcel,
 )
 from services.seller.decider import SELLER as DECIDER
-from services.seller.decider import SellerEvent
+from services.seller.events import SellerEvent
 from services.seller.profiles import PROFILES, profile_named
 from services.seller.state import Arrived, AtRest, Gone, Held, Planned, Seller, Stopped
 from tests.support.orders import (

@@ -22,7 +22,7 @@ from countermand.contracts.seller import (
 from countermand.kernel.decider import Premature
 from services.seller.commands import ByHand, Rate, ReplyToDispute, SellerCommand, ShowTracking
 from services.seller.decider import SELLER as DECIDER
-from services.seller.decider import SellerEvent
+from services.seller.events import SellerEvent
 from services.seller.profiles import PROFILES
 from services.seller.reactions import inform
 from services.seller.state import Seller
