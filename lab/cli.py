@@ -184,8 +184,12 @@ def audit(
     return _run(command.run(_named(nats), options, json))
 
 
+_OF_A_RUN: Final = ("orders", "seed", "mix", "faults", "replicas", "order", "strikes")
+
+
 @app.command()
 def simulate(
+    context: typer.Context,
     *,
     orders: Annotated[int, typer.Option("--orders", min=1, max=100_000_000, help="how many")] = 1_000,
     seed: Seed = 7,
@@ -204,7 +208,16 @@ def simulate(
     from lab.simulate import command  # noqa: PLC0415
     from lab.simulate.options import Options  # noqa: PLC0415
 
+    if strikes is not None and (order is None or faults == "none"):
+        msg = "--strikes belongs to one order and its faults: name --order and --faults"
+        raise ConfigurationError(msg)
+    if order is not None and (json or len(policy or ()) > 1):
+        msg = "--order tells one order's story, under one policy at most, and writes no --json"
+        raise ConfigurationError(msg)
     if replay:
+        if said := [name for name in _OF_A_RUN if _is_given(context, name)]:
+            msg = f"--replay plays what its file says: leave out --{', --'.join(said)}"
+            raise ConfigurationError(msg)
         options = command.replayed(replay, policy or [])
     else:
         options = Options(
@@ -219,6 +232,11 @@ def simulate(
             policies=tuple(policy or ()),
         )
     return command.run(options, json)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _named(nats: str | None) -> str:

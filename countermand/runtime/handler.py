@@ -14,7 +14,7 @@ from countermand.kernel.terms import Terms, terms_ref
 from countermand.runtime.card import Card, everything
 from countermand.runtime.envelope import Delivered, Envelope, Poison
 from countermand.runtime.journal import Aggregate, Journal
-from countermand.runtime.outage import is_outage
+from countermand.runtime.outage import Unavailable, is_outage
 from countermand.runtime.policies import UnknownPolicy
 from countermand.runtime.ports import Alarms, Conflict, Outside, Passing, Store
 from countermand.runtime.timers import Timers
@@ -78,7 +78,7 @@ class Handler:
                 failures += not is_outage(error)
                 # An append whose ack was lost may stand: the history tells, before anything is done again.
                 self.journal.forget(_order_of(delivered.subject))
-                _log.warning("message.retried", subject=delivered.subject, tries=tries, error=repr(error))
+                self._outside.failed(delivered.subject, tries, error)
                 if failures >= MAX_FAILURES:
                     handled = await self._give_up(delivered, f"failed {failures} times: {error!r}")
                     break
@@ -136,6 +136,7 @@ class Handler:
                 if (pause_s := patience.pause_s()) is not None:
                     await self._outside.sleep(pause_s)
                 elif patience.last_resort():
+                    self._passing(self._card.name, "last_resort", envelope.address.name)
                     await self._hear_what_came_before(envelope)
                 else:
                     return await self._premature(decision, envelope)
@@ -203,8 +204,7 @@ class Handler:
             return await self._outside.terms(ref)
         if self._card.name is Owner.ORDER:
             return None
-        recorded = await self._outside.history(Owner.ORDER, envelope.address.order_id)
-        first = recorded[0].terms if recorded else None
+        first = await self._outside.placed_under(envelope.address.order_id)
         return await self._outside.terms(terms_ref(first)) if first else None
 
     async def _hear_what_came_before(self, envelope: Envelope) -> None:
@@ -242,6 +242,9 @@ class Handler:
         revision = envelope.address.revision or 0
         if aggregate.revision < revision:
             await self.journal.catch_up(aggregate)
+        if aggregate.revision < revision:
+            msg = f"a read does not show revision {revision} yet, which has been delivered"
+            raise Unavailable(msg)
         await self.timers.follow(aggregate, revision, envelope.causation_id)
 
     def _is_early(self, envelope: Envelope) -> bool:

@@ -5,6 +5,7 @@ import json
 from datetime import datetime
 from typing import Final
 
+import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -27,6 +28,8 @@ PUBLISH_TIMEOUT_S: Final = 5.0
 
 _NEWER_AT_A_TIME: Final = 32
 _CONFLICTS: Final = (10071, 10164)
+
+_log = structlog.get_logger()
 
 
 class JetStreamStore:
@@ -141,6 +144,16 @@ class JetStreamOutside:
         """What an owner has recorded of an order."""
         return await history(self._reader, self._names, owner, order_id)
 
+    async def placed_under(self, order_id: str) -> str | None:
+        """The terms of the order's first event; what else is in it does not matter."""
+        first = self._names.subject(event_subject(Owner.ORDER, order_id, "OrderPlaced", 1))
+        stored = await self._reader.last_of_each(self._names.journal(Owner.ORDER), [first])
+        return stored[0].headers["ce-terms"] if stored else None
+
+    def failed(self, subject: str, tries: int, error: Exception) -> None:
+        """Log it."""
+        _log.warning("message.retried", subject=subject, tries=tries, error=repr(error))
+
     async def refuse(self, service: Owner, refused: Refused, envelope: Envelope) -> None:
         """Publish the refusal where the command's sender listens."""
         subject = refusal_subject(service, envelope.address.order_id, envelope.id)
@@ -201,8 +214,8 @@ def recorded(stored: Stored, names: Names) -> Envelope:
         sequence=stored.sequence,
         body=EVENTS[address.name].model_validate_json(stored.data),
         terms=headers["ce-terms"],
-        correlation_id=headers["ce-correlationid"],
-        causation_id=headers["ce-causationid"],
+        correlation_id=headers.get("ce-correlationid") or headers["ce-id"],
+        causation_id=headers.get("ce-causationid"),
         simulated_at=datetime.fromisoformat(headers["ce-simtime"]),
         deadline_id=None,
         traceparent=headers.get("traceparent"),

@@ -68,6 +68,14 @@ class Outside(Protocol):
         """What an owner has recorded of an order; the last events may be missing for a moment."""
         ...
 
+    async def placed_under(self, order_id: str) -> str | None:
+        """The terms in the header of the order's first event; nothing if there is none."""
+        ...
+
+    def failed(self, subject: str, tries: int, error: Exception) -> None:
+        """A try at a message failed and will be repeated; it is told, so that no failure goes unseen."""
+        ...
+
     async def refuse(self, service: Owner, refused: Refused, envelope: Envelope) -> None:
         """Tell the sender of a command, and nobody else."""
         ...

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from rich.console import Console
@@ -52,7 +52,14 @@ def replayed(path: Path, policies: Sequence[Path]) -> Options:
         msg = f"{path}: is not the JSON of `countermand simulate` ({SCHEMA})"
         raise ConfigurationError(msg) from error
     return Options(
-        earlier.orders, earlier.seed, earlier.mix, earlier.faults, earlier.replicas, policies=tuple(policies)
+        earlier.orders,
+        earlier.seed,
+        earlier.mix,
+        earlier.faults,
+        earlier.replicas,
+        policies=tuple(policies),
+        replayed_plan=earlier.plan_hash,
+        replayed_hash=earlier.outcome_hash,
     )
 
 
@@ -67,19 +74,24 @@ def run(options: Options, to: Path | None) -> int:
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     mix = built_in(options.mix) if options.mix in BUILT_IN else load_mix(Path(options.mix))
     player = Player(options.seed, faults_of(options.faults), options.replicas)
+    plan = plan_hash(mix, options.seed, options.orders)
+    if options.replayed_plan and options.replayed_plan != plan:
+        msg = f"the mix {options.mix} is not what it was: its plan is {plan}, and was {options.replayed_plan}"
+        raise ConfigurationError(msg)
     policies = {str(path): read_policy(path) for path in options.policies}
     if options.order is not None:
         return _one(options, mix, player, list(policies.values()), console)
     result = _play(options, mix, player, None)
     runs = {_AS_PLANNED: result} | {path: _play(options, mix, player, policy) for path, policy in policies.items()}
-    document_of = document(result, options, plan_hash(mix, options.seed, options.orders), runs)
-    if to:
-        to.write_text(json.dumps(document_of, indent=2) + "\n")
     show_run(result, options, console)
+    if options.replayed_hash and options.replayed_hash != result.outcome_hash:
+        console.print(f"another outcome than then ({options.replayed_hash}): the faults or this program have changed")
     if policies:
         show_comparison(runs, console)
     for name, played in runs.items():
         _tell(played, options, None if name == _AS_PLANNED else name, player, console)
+    if to:
+        _write(document(result, options, plan, runs), to)
     return BROKEN if any(played.violated for played in runs.values()) else PASS
 
 
@@ -89,21 +101,29 @@ def numbers(text: str) -> frozenset[int]:
     Raises:
         ConfigurationError: something else is in it.
     """
-    try:
-        return frozenset(int(part) for part in text.split(",") if part.strip())
-    except ValueError as error:
+    if not all(part.strip().isdecimal() for part in text.split(",")):
         msg = f"{text!r} is no list of numbers such as 3,17"
-        raise ConfigurationError(msg) from error
+        raise ConfigurationError(msg)
+    return frozenset(map(int, text.split(",")))
 
 
 def reproduce(options: Options, lived: Lived, policy: str | None = None) -> str:
     """The command that lives this order alone, with the faults that it takes, under the policy of that file."""
     words = ["countermand", "simulate", "--mix", options.mix, "--seed", str(options.seed)]
     words += ["--order", str(lived.errand.number)]
+    words += ["--replicas", str(options.replicas)]
     if options.faults != "none":
-        words += ["--faults", options.faults, "--replicas", str(options.replicas)]
+        words += ["--faults", options.faults]
         words += ["--strikes", ",".join(str(strike.number) for strike in lived.struck) or "0"]
     return shlex.join([*words, *(["--policy", policy] if policy else [])])
+
+
+def _write(document: dict[str, Any], to: Path) -> None:
+    try:
+        to.write_text(json.dumps(document, indent=2) + "\n")
+    except OSError as error:
+        msg = f"{to}: cannot be written: {error.strerror}"
+        raise ConfigurationError(msg) from error
 
 
 def _play(options: Options, mix: Mix, player: Player, policy: Policy | None) -> Run:

@@ -37,7 +37,7 @@ _LATENCY: Final = (200, 3_000)
 
 _RESTART: Final = 20 * SECOND
 _CLOCK_STEP: Final = 30 * SECOND
-_REORDERED: Final = 60 * SECOND
+_REORDERED: Final = 48 * 3600 * SECOND
 _DELAYED: Final = 48 * 3600 * SECOND
 _AGAIN_AFTER: Final = (0, SECOND, 20 * SECOND, 3600 * SECOND, 26 * 3600 * SECOND, 120 * 3600 * SECOND)
 """How much later a message comes again."""
@@ -122,6 +122,8 @@ class Engine:
 
     def passing(self, service: str, place: str, name: str) -> None:
         """A place at which a replica may die."""
+        if place == "last_resort":
+            self.life.happens(place)
         if self.unlucky and self.strikes("crash", f"{service} {place} {name}"):
             self.life.happens(f"crash_{place}")
             raise Crash(service, place, name)
@@ -139,8 +141,7 @@ class Engine:
         if owner is not Owner.NOTIFY:
             if isinstance(body, OrderClosed):
                 life.outcome = str(body.outcome)
-            for act in life.buyer.hear(body, entry.id):
-                self._plan(act)
+            life.at(life.now, self._tell_the_buyer, entry)
 
     def fire(self, alarm: Alarm) -> None:
         """A schedule's time has come, unless it was cancelled or replaced."""
@@ -151,6 +152,12 @@ class Engine:
             self._send(alarm.owner, "TIMERS", envelope)
 
     # People
+
+    def _tell_the_buyer(self, entry: Envelope) -> None:
+        """Not from within the append: what fails here is no service's failure."""
+        if isinstance(entry.body, Event):
+            for act in self.life.buyer.hear(entry.body, entry.id):
+                self._plan(act)
 
     def _plan(self, act: Act) -> None:
         delay = act.after
@@ -176,7 +183,7 @@ class Engine:
         consumer = (service, stream)
         free = life.busy_until.get(consumer, 0)
         moment = max(moment, free)
-        delivered = MemoryDelivered(self, envelope, service)
+        delivered = MemoryDelivered(self, envelope, service, consumer)
         if self.unlucky and (luck := life.chance()) < self._deliveries:
             moment = self._misfortune(delivered, moment, luck)
             if moment < 0:
@@ -195,13 +202,24 @@ class Engine:
             life.at(moment + after, self._again, delivered)
             return moment
         if fault == "delay":
-            return moment + int(life.chance() ** 3 * _DELAYED)
-        late = int(life.chance() * _REORDERED) if fault == "reorder" else ACK_WAIT
-        life.at(moment + late, self._arrive, delivered)
+            return moment + self._mostly_short(_DELAYED)
+        late = self._mostly_short(_REORDERED) if fault == "reorder" else ACK_WAIT
+        life.at(moment + late, self._arrive_late, (delivered, moment))
         return -1
 
+    def _mostly_short(self, most: int) -> int:
+        luck = self.life.chance()
+        return int(luck * luck * luck * most)
+
+    def _arrive_late(self, late: tuple[MemoryDelivered, int]) -> None:
+        """Count whether others of its consumer have overtaken it."""
+        delivered, meant_at = late
+        if self.life.last_arrival.get(delivered.consumer, 0) > meant_at:
+            self.life.happens("overtaken")
+        self._arrive(delivered)
+
     def _again(self, delivered: MemoryDelivered) -> None:
-        self._arrive(MemoryDelivered(self, delivered.envelope, delivered.service))
+        self._arrive(MemoryDelivered(self, delivered.envelope, delivered.service, delivered.consumer))
 
     def _arrive(self, delivered: MemoryDelivered) -> None:
         """A replica of the service gets the message."""
@@ -211,6 +229,7 @@ class Engine:
         if len(replicas) > 1:
             up = [other for other in replicas if other.down_until <= life.now] or replicas
             replica = up[int(life.chance() * len(up))]
+        life.last_arrival[delivered.consumer] = life.now
         replica.lane.append(delivered)
         if replica.at_work is None:
             self._work(replica)

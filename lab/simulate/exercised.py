@@ -22,6 +22,9 @@ RACES: Final = {
 }
 
 
+_TWICE_OR_OUT_OF_ORDER: Final = ("duplicate", "overtaken", "drop", "lost_ack", "crash")
+
+
 def races_of(facts: Sequence[Fact], sometimes: Counter[str]) -> list[str]:
     """The ids of the races that this order shows."""
     first: dict[str, int] = {}
@@ -48,7 +51,7 @@ def races_of(facts: Sequence[Fact], sometimes: Counter[str]) -> list[str]:
         "X9": times["SettlementProposed"] > 1 or asked["AcceptPartialRefund"] > times["PartialRefundAccepted"],
         "X10": asked["WithdrawCancel"] > 0 and "SellerAccepted" in first,
         "X11": "PartialRefundAccepted" in first and times["RefundIssued"] > 1,
-        "X12": bool(sometimes),
+        "X12": any(sometimes[fault] for fault in _TWICE_OR_OUT_OF_ORDER),
     }
     return [race for race, is_shown in shown.items() if is_shown]
 

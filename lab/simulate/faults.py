@@ -1,9 +1,9 @@
 """What may go wrong in a simulation, and how often it did. A plan of faults is a small YAML file or one of two names."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from countermand.runtime.documents import read_document
 
@@ -22,7 +22,7 @@ class Faults(BaseModel):
 
     duplicate: Share = Field(default=0, description="a message is delivered twice, the second time much later")
     delay: Share = Field(default=0, description="a message takes minutes to two days; its followers wait behind it")
-    reorder: Share = Field(default=0, description="a message overtakes those before it")
+    reorder: Share = Field(default=0, description="a message comes up to two days after its followers")
     drop: Share = Field(default=0, description="a delivery is lost; the message comes again after ack_wait")
     lost_ack: Share = Field(default=0, description="a message is handled and comes again: its ack was lost")
     crash: Share = Field(default=0, description="a replica dies at a place that a handler passes")
@@ -34,6 +34,13 @@ class Faults(BaseModel):
     smtp_busy: Share = Field(default=0, description="the mail server says 451: try again")
     smtp_away: Share = Field(default=0, description="the mail server is away for a minute to an hour")
     smtp_refuses: Share = Field(default=0, description="the mail server says 550: never")
+
+    @model_validator(mode="after")
+    def _share_out(self) -> Self:
+        if self.duplicate + self.delay + self.reorder + self.drop > 1:
+            msg = "duplicate, delay, reorder and drop share the deliveries: together they may be 1 at most"
+            raise ValueError(msg)
+        return self
 
     def of_a_delivery(self, luck: float) -> str:
         """Which of the first four it is; `luck` is below the sum of their shares."""

@@ -81,7 +81,11 @@ class Life:
         self._strikes = strikes
         self._struck = 0
         self.refusals: Counter[str] = Counter()
-        self.dead: list[str] = []
+        self.dead: dict[tuple[str, str], str] = {}
+        self.failures: list[str] = []
+        self.backwards: list[str] = []
+        self.last_arrival: dict[tuple[Owner, str], int] = {}
+        self._last_of: dict[str, datetime] = {}
         self._agenda: list[tuple[int, int, Action, Any]] = []
         self._number = 0
 
@@ -127,7 +131,10 @@ class Life:
     def note_event(self, entry: Envelope, body: Event) -> None:
         """Remember an event as the audit reads it."""
         address = entry.address
-        simulated_at = entry.simulated_at
+        simulated_at = entry.simulated_at or BASE
+        if simulated_at < self._last_of.get(address.service, BASE):
+            self.backwards.append(f"{address.name} of {address.service} lies before the event that it follows")
+        self._last_of[address.service] = simulated_at
         self.facts.append(
             Fact(
                 _BASE_NS + (self.now + self.skew) * 1_000,
@@ -139,7 +146,7 @@ class Life:
                 entry.id,
                 entry.causation_id or "",
                 entry.correlation_id,
-                simulated_at.isoformat() if simulated_at else "",
+                simulated_at.isoformat(),
                 body.model_dump(mode="json"),
             )
         )

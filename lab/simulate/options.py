@@ -13,6 +13,7 @@ class Options:
         replicas: of each service.
         order: only the errand of this number; strikes: with only the faults of these numbers.
         policies: files; every order is placed under each of them in turn.
+        replayed_plan, replayed_hash: of the run that is played again.
     """
 
     orders: int
@@ -23,3 +24,5 @@ class Options:
     order: int | None = None
     strikes: frozenset[int] | None = None
     policies: tuple[Path, ...] = ()
+    replayed_plan: str | None = None
+    replayed_hash: str | None = None

@@ -39,7 +39,7 @@ class Lived:
     """One order's life, over.
 
     Attributes:
-        digest: of its whole history: every event, in order, with its cause and its simulated time.
+        digest: of its whole history: every command and event, in order, with cause, simulated time and body.
         handled: messages that services have settled.
         struck: the faults that struck it; sometimes: how often each did, and what else should happen sometimes.
         races: the ids of the domain's races that it went through.
@@ -175,11 +175,15 @@ def _judge(life: Life) -> Findings:
     findings = Judge(now=_END_OF_TIME, grace=0, drained=True).judge(record, life.errand.policy)
     findings.counts["I9.checked"] = 1
     findings.violations += list(_of_emails(life, record))
-    findings.violations += [
-        Violation(Invariant.I9, life.errand.order_id, f"dead letter of {letter}")
-        for letter in life.dead
-        if _REFUSED_EMAIL not in letter
-    ]
+    order_id = life.errand.order_id
+    letters = [letter for letter in life.dead.values() if _REFUSED_EMAIL not in letter]
+    findings.violations += [Violation(Invariant.I9, order_id, f"dead letter of {letter}") for letter in letters]
+    findings.violations += [Violation(Invariant.I9, order_id, f"failed: {failure}") for failure in life.failures]
+    findings.violations += [Violation(Invariant.I6, order_id, what) for what in life.backwards]
+    refused = sum(fact.name == _REFUSED_EMAIL for fact in life.facts)
+    if refused > len(life.dead) - len(letters):
+        what = f"{refused} emails were refused, and {len(life.dead) - len(letters)} are among the dead letters"
+        findings.violations.append(Violation(Invariant.I4, order_id, what))
     return findings
 
 
@@ -199,7 +203,7 @@ def _of_emails(life: Life, record: Record) -> Iterator[Violation]:
 
 
 def _digest(life: Life) -> int:
-    lines = [f"{f.owner}.{f.revision}.{f.name} {f.id} {f.simulated}" for f in life.facts if f.revision]
+    lines = [f"{f.owner}.{f.revision}.{f.name} {f.id} {f.cause} {f.simulated} {f.body}" for f in life.facts]
     text = "\n".join([life.errand.order_id, *lines]).encode()
     return int.from_bytes(blake2b(text, digest_size=_DIGEST_BYTES).digest())
 

@@ -11,6 +11,7 @@ from countermand.contracts.subjects import Address, command_subject, event_subje
 from countermand.kernel.decider import Deadline, Refused
 from countermand.kernel.terms import Terms, TermsRef
 from countermand.runtime.envelope import Delivered, Envelope
+from countermand.runtime.outage import is_outage
 from countermand.runtime.ports import Conflict
 from lab.simulate.life import DEDUPE_WINDOW, SECOND, Life, microseconds
 
@@ -37,12 +38,13 @@ def pause(duration: int) -> Generator[int]:
 class MemoryDelivered:
     """A message as a consumer delivered it to a replica."""
 
-    __slots__ = ("acked", "engine", "envelope", "service")
+    __slots__ = ("acked", "consumer", "engine", "envelope", "service")
 
-    def __init__(self, engine: "Engine", envelope: Envelope, service: Owner) -> None:
+    def __init__(self, engine: "Engine", envelope: Envelope, service: Owner, consumer: tuple[Owner, str]) -> None:
         self.engine = engine
         self.envelope = envelope
         self.service = service
+        self.consumer = consumer
         self.acked = False
 
     @property
@@ -57,6 +59,7 @@ class MemoryDelivered:
 
     def open(self) -> Envelope:
         """It is read and checked already; only JSON and headers are left out."""
+        self.envelope.delivered = self
         return self.envelope
 
     async def ack(self) -> None:
@@ -91,7 +94,7 @@ class MemoryStore:
         life = engine.life_of(entry.address.order_id)
         if engine.unlucky:
             if engine.strikes("race", entry.address.name):
-                await pause(int(life.chance() ** 4 * 30 * SECOND))
+                await pause(_seldom_long(life, 30 * SECOND))
             if engine.strikes("failed_append", entry.address.name):
                 msg = "the store does not answer"
                 raise TimeoutError(msg)
@@ -159,17 +162,33 @@ class MemoryOutside:
         """What an owner has recorded; sometimes the newest is not there yet."""
         return self._engine.seen_of(owner, order_id)
 
+    async def placed_under(self, order_id: str) -> str | None:
+        """The terms of the order's first event."""
+        recorded = self._engine.seen_of(Owner.ORDER, order_id)
+        return recorded[0].terms if recorded else None
+
+    def failed(self, subject: str, tries: int, error: Exception) -> None:  # noqa: ARG002
+        """What is no outage is a defect: nothing here fails by itself."""
+        if not is_outage(error):
+            self._engine.life.failures.append(f"{subject}: {error!r}")
+
     async def refuse(self, service: Owner, refused: Refused, envelope: Envelope) -> None:  # noqa: ARG002
         """Count it."""
         self._engine.life.refusals[refused.reason] += 1
 
     async def bury(self, service: Owner, delivered: Delivered, reason: str) -> None:
         """Keep it; in a simulation, every dead letter but a refused email is a defect."""
-        self._engine.life.dead.append(f"{service}: {delivered.open().address.name}: {reason}")
+        envelope = delivered.open()
+        self._engine.life.dead[service, envelope.id] = f"{service}: {envelope.address.name}: {reason}"
 
     async def sleep(self, seconds: float) -> None:
         """Let virtual time pass."""
         await pause(int(seconds * SECOND))
+
+
+def _seldom_long(life: Life, most: int) -> int:
+    luck = life.chance()
+    return int(luck * luck * luck * most)
 
 
 def due_envelope(alarm: Alarm, stored_at: datetime, header: str, order_id: str) -> Envelope:

@@ -7,6 +7,7 @@ from countermand.contracts.notify import EmailFailed, EmailSent
 from countermand.runtime.envelope import Envelope
 from countermand.runtime.outage import Unavailable
 from lab.simulate.life import SECOND
+from lab.simulate.ports import pause
 from services.notify.decider import LetterEvent, SendEmail
 
 if TYPE_CHECKING:
@@ -32,12 +33,11 @@ class Postman:
         if isinstance(event, EmailFailed):
             return event
         if engine.unlucky:
-            if life.now < life.mail_back_at:
-                msg = "the mail server is away"
-                raise Unavailable(msg)
             if engine.strikes("smtp_away", event.kind):
                 least, most = _AWAY
                 life.mail_back_at = life.now + least + int(life.chance() * (most - least))
+            if life.now < life.mail_back_at:
+                await pause(life.mail_back_at - life.now)  # Of the tries meanwhile, the last one stands for all.
                 msg = "the mail server is away"
                 raise Unavailable(msg)
             if engine.strikes("smtp_busy", event.kind):

@@ -17,11 +17,13 @@ class Recorded(BaseModel):
     """What it takes to play it again."""
 
     schema_: Literal["https://countermand.example/schemas/simulate.v1.json"] = Field(alias="schema")
-    orders: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    orders: int = Field(ge=1, le=100_000_000)
+    seed: int = Field(ge=0, le=2**63)
     mix: str
     faults: str
     replicas: int = Field(ge=1, le=9)
+    plan_hash: str
+    outcome_hash: str
 
 
 def document(result: Run, asked: Options, plan: str, runs: Mapping[str, Run]) -> dict[str, Any]:

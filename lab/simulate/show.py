@@ -12,7 +12,7 @@ from rich.text import Text
 from lab.audit.report import report_of
 from lab.audit.show import show_invariants, timeline
 from lab.simulate.exercised import RACES
-from lab.simulate.faults import Faults
+from lab.simulate.faults import Faults, faults_of
 from lab.simulate.options import Options
 from lab.simulate.play import Lived, Run
 from lab.why import show
@@ -31,6 +31,8 @@ def show_run(result: Run, asked: Options, console: Console) -> None:
     struck = {name: result.sometimes[name] for name in Faults.model_fields if result.sometimes[name]}
     if asked.faults != "none":
         say("faults: " + (_counts(struck) or "none struck"))
+        if never := [name for name in faults_of(asked.faults).on if not result.sometimes[name]]:
+            say("never struck: " + ", ".join(never))
         crashes = {
             name.removeprefix(_CRASHES): number
             for name, number in result.sometimes.items()
@@ -53,7 +55,8 @@ def show_comparison(runs: Mapping[str, Run], console: Console) -> None:
     table = Table(box=SIMPLE_HEAD, header_style="bold", title="the same buyers and sellers", title_justify="left")
     table.add_column("")
     for name in runs:
-        table.add_column(Path(name).stem, justify="right")
+        stems = [Path(other).stem for other in runs]
+        table.add_column(name if stems.count(Path(name).stem) > 1 else Path(name).stem, justify="right")
     for outcome in sorted({outcome for played in runs.values() for outcome in played.outcomes}):
         table.add_row(outcome, *(f"{played.outcomes[outcome]:,}" for played in runs.values()))
     table.add_section()

@@ -11,7 +11,8 @@ from typing import Final
 from lab.simulate.play import Lived
 
 TRIES: Final = 400
-"""Lives that shrinking may take: a second or two."""
+MESSAGES: Final = 60_000
+"""Lives, and messages handled in them, that shrinking may take: some three seconds."""
 
 _BEYOND: Final = 3
 """With fewer faults there may be more occasions for others."""
@@ -25,16 +26,18 @@ def shrink(lived: Lived, live_again: Callable[[frozenset[int]], Lived]) -> Lived
         live_again: lives it with only the faults of these numbers.
     """
     wanted = {violation.invariant for violation in lived.violations}
-    tries = 0
+    tries = messages = 0
 
     def fails(strikes: frozenset[int]) -> Lived | None:
-        nonlocal tries
-        tries += 1
+        nonlocal tries, messages
+        if tries >= TRIES or messages >= MESSAGES:
+            return None
         again = live_again(strikes)
+        tries, messages = tries + 1, messages + again.handled
         return again if wanted & {violation.invariant for violation in again.violations} else None
 
     for few in _few(lived):
-        if len(few) >= len(lived.struck) or tries >= TRIES:
+        if len(few) >= len(lived.struck) or tries >= TRIES // 2 or messages >= MESSAGES // 2:
             break
         if again := fails(few):
             return again
