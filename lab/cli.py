@@ -15,13 +15,8 @@ from typer import TyperException
 
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
+from lab.exits import CONFIGURATION, INTERRUPTED, PASS, TERMINATED
 from lab.policy.commands import policy_app
-
-PASS: Final = 0
-CONFIGURATION: Final = 2
-BROKEN: Final = 3
-INTERRUPTED: Final = 130
-TERMINATED: Final = 143
 
 SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
 """Every deployable, as `ls services` lists them."""

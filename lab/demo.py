@@ -16,14 +16,12 @@ from countermand.kernel.ids import order_id_from
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
 from lab.audit.mailbox import received
+from lab.exits import BROKEN, PASS
 from lab.market import Market
 from lab.stories import STORIES
 from lab.stories.play import Performance, Verdict, perform, write
 from lab.stories.story import Story
 from lab.system import CARDS, embedded
-
-PASS: Final = 0
-BROKEN: Final = 3
 
 _WIDTH: Final = 160
 """Columns where there is no terminal to ask."""

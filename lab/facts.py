@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from countermand.contracts import EVENTS
 from countermand.contracts.base import Event, Owner
 from countermand.contracts.subjects import events_of, read
 from countermand.runtime.direct import DirectReader, Stored
 from countermand.runtime.names import Names
+
+ANSWERS: Final = ("OrderCancelled", "CancelRefused", "CancelExpired", "CancelSuperseded", "CancelWithdrawn")
+"""The order's events of which each request gets exactly one (I5)."""
 
 
 @dataclass(frozen=True, slots=True)

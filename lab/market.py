@@ -53,6 +53,7 @@ class Market:
         self._facts: dict[str, list[Fact]] = defaultdict(list)
         self._refusals: dict[str, Refusal] = {}
         self._news: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._told: Callable[[Fact], None] | None = None
 
     @staticmethod
     async def connect(url: str, names: Names | None = None) -> "Market":
@@ -93,8 +94,9 @@ class Market:
         """Disconnect."""
         await self.nc.close()
 
-    async def watch(self) -> None:
-        """Collect every event and refusal from now on."""
+    async def watch(self, told: Callable[[Fact], None] | None = None) -> None:
+        """Collect every event and refusal from now on; `told` of each event."""
+        self._told = told
         for owner in Owner:
             await self.js.subscribe(
                 self.names.subject(f"{owner}.>"),
@@ -169,6 +171,8 @@ class Market:
         place = Delivery.of(msg)
         fact = fact_from(Stored(msg.subject, place.sequence, place.stored_at, msg.headers or {}, msg.data), self.names)
         self._facts[fact.order_id].append(fact)
+        if self._told:
+            self._told(fact)
         self._news[fact.order_id].set()
 
     async def _hear_refusal(self, msg: Msg) -> None:

@@ -21,6 +21,7 @@ from countermand.runtime.embedded import Child, NatsServer, StartError, Supervis
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, Settings, load_settings
 from countermand.runtime.streams import provision
+from lab.market import Market
 from services.dispute.app import CARD as DISPUTE
 from services.notify.app import CARD as NOTIFY
 from services.order.app import CARD as ORDER
@@ -93,18 +94,13 @@ async def provisioned(nats_url: str, settings: Settings) -> None:
     Raises:
         ConfigurationError: nobody answers, or JetStream refuses.
     """
-    try:
-        nc = await nats.connect(
-            nats_url.split(","), max_reconnect_attempts=1, allow_reconnect=False, connect_timeout=3, error_cb=_quiet
-        )
-    except Exception as error:
-        msg = f"no NATS server answers at {nats_url}"
-        raise ConfigurationError(msg) from error
+    names = Names(settings.subject_prefix)
+    market = await Market.connect(nats_url, names)
     try:
         services = [(card.name, card.subscriptions()) for card in CARDS]
-        await provision(nc.jetstream(), Names(settings.subject_prefix), settings, services)
+        await provision(market.js, names, settings, services)
     finally:
-        await nc.close()
+        await market.close()
 
 
 async def ready(nats_url: str, settings: Settings, supervisor: Supervisor | None = None) -> None:
@@ -202,7 +198,3 @@ async def _bound(js: JetStreamContext, stream: str, consumer: str) -> bool:
         return bool((await js.consumer_info(stream, consumer)).push_bound)
     except NotFoundError:
         return False
-
-
-async def _quiet(_: Exception) -> None:
-    """What fails is told by the call that fails."""

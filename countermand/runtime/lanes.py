@@ -35,11 +35,6 @@ class Lanes:
         self._waiting: dict[int, Msg] = {}
         self._stopping = False
 
-    @property
-    def depth(self) -> int:
-        """Messages taken and not settled yet."""
-        return len(self._waiting)
-
     async def put(self, order_id: str, msg: Msg) -> None:
         """Take a message; after `finish` only to give it back."""
         self._waiting[id(msg)] = msg

@@ -17,10 +17,8 @@ from lab.audit.histories import history
 from lab.audit.options import Options
 from lab.audit.run import audit
 from lab.audit.show import orders_to_tell, show_report
+from lab.exits import BROKEN, PASS
 from lab.market import Market
-
-PASS: Final = 0
-BROKEN: Final = 3
 
 _WIDTH: Final = 160
 """Columns where there is no terminal to ask."""

@@ -17,6 +17,7 @@ from rich.console import Console
 from countermand.kernel.policy import Policy
 from countermand.runtime.policy_file import read_policy
 from countermand.runtime.settings import ConfigurationError
+from lab.exits import BROKEN, PASS
 from lab.plan.errand import Errand
 from lab.plan.mix import BUILT_IN, Mix, built_in, errand, errands, load_mix, plan_hash
 from lab.simulate.faults import faults_of
@@ -25,9 +26,6 @@ from lab.simulate.play import Lived, Player, Run, play_all
 from lab.simulate.record import SCHEMA, Recorded, document
 from lab.simulate.show import show_comparison, show_guilty, show_life, show_run
 from lab.simulate.shrink import shrink
-
-PASS: Final = 0
-BROKEN: Final = 3
 
 _AS_PLANNED: Final = "as planned"
 _WIDTH: Final = 160
@@ -129,18 +127,14 @@ def _write(document: dict[str, Any], to: Path) -> None:
 def _play(options: Options, mix: Mix, player: Player, policy: Policy | None) -> Run:
     planned: Iterator[Errand] = islice(errands(mix, options.seed), options.orders)
     if policy is not None:
-        planned = (_under(policy, one) for one in planned)
+        planned = (replace(one, policy=policy) for one in planned)
     return play_all(planned, player, _progress(Console(stderr=True), options.orders))
-
-
-def _under(policy: Policy, one: Errand) -> Errand:
-    return replace(one, policy=policy)
 
 
 def _one(options: Options, mix: Mix, player: Player, policies: Sequence[Policy], console: Console) -> int:
     """One order alone, with its whole timeline; under the last policy, if any is named."""
     one = errand(mix, options.seed, options.order or 0)
-    lived = player.play(_under(policies[-1], one) if policies else one, options.strikes)
+    lived = player.play(replace(one, policy=policies[-1]) if policies else one, options.strikes)
     show_life(lived, console)
     return BROKEN if lived.violations else PASS
 

@@ -17,7 +17,7 @@ from countermand.runtime.envelope import Envelope
 from countermand.runtime.handler import Handler
 from lab.plan.persona import Act
 from lab.simulate.faults import Faults
-from lab.simulate.life import DEDUPE_WINDOW, SECOND, Life
+from lab.simulate.life import DEDUPE_WINDOW, SECOND, Life, span
 from lab.simulate.ports import (
     Alarm,
     Crash,
@@ -146,7 +146,7 @@ class Engine:
     def fire(self, alarm: Alarm) -> None:
         """A schedule's time has come, unless it was cancelled or replaced."""
         life = self.life
-        if life.armed.get(alarm.timer) == id(alarm):
+        if life.armed.get(alarm.timer) is alarm:
             del life.armed[alarm.timer]
             envelope = due_envelope(alarm, life.stored_at(), life.header, life.errand.order_id)
             self._send(alarm.owner, "TIMERS", envelope)
@@ -160,9 +160,7 @@ class Engine:
                 self._plan(act)
 
     def _plan(self, act: Act) -> None:
-        delay = act.after
-        micros = (delay.days * 86_400 + delay.seconds) * SECOND + delay.microseconds
-        self.life.at(self.life.now + micros, self._ask, act)
+        self.life.at(self.life.now + span(act.after), self._ask, act)
 
     def _ask(self, act: Act) -> None:
         """Somebody sends a command; JetStream drops an id that it has just had."""
@@ -202,14 +200,10 @@ class Engine:
             life.at(moment + after, self._again, delivered)
             return moment
         if fault == "delay":
-            return moment + self._mostly_short(_DELAYED)
-        late = self._mostly_short(_REORDERED) if fault == "reorder" else ACK_WAIT
+            return moment + life.mostly_short(_DELAYED)
+        late = life.mostly_short(_REORDERED) if fault == "reorder" else ACK_WAIT
         life.at(moment + late, self._arrive_late, (delivered, moment))
         return -1
-
-    def _mostly_short(self, most: int) -> int:
-        luck = self.life.chance()
-        return int(luck * luck * luck * most)
 
     def _arrive_late(self, late: tuple[MemoryDelivered, int]) -> None:
         """Count whether others of its consumer have overtaken it."""

@@ -6,8 +6,8 @@ from datetime import datetime
 from math import ceil
 
 from lab.audit.fact import Fact
+from lab.facts import ANSWERS
 
-_ANSWERS = frozenset({"OrderCancelled", "CancelRefused", "CancelExpired", "CancelSuperseded", "CancelWithdrawn"})
 _HOUR_S = 3600
 
 
@@ -36,7 +36,7 @@ class Figures:
                 case "RefundIssued":
                     amount = fact.body["amount"]
                     self.refunded[amount["currency"]] += amount["amount_minor"]
-                case _ if fact.name in _ANSWERS:
+                case _ if fact.name in ANSWERS:
                     since = asked.pop(str(fact.body.get("request_id")), None)
                     if since:
                         self.answer_hours[_hours(since, fact.simulated)] += 1

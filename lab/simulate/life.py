@@ -47,10 +47,9 @@ class Endless(Exception):
 
 @dataclass(slots=True)
 class Journal:
-    """One owner's events of the order."""
+    """One owner's events of the order; `seen`: when each id was written."""
 
     entries: list[Envelope] = field(default_factory=list[Envelope])
-    written_at: list[int] = field(default_factory=list[int])
     seen: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -68,7 +67,7 @@ class Life:
         self.skew = 0
         self.header = terms.header
         self.journals = {owner: Journal() for owner in Owner}
-        self.armed: dict[str, int] = {}
+        self.armed: dict[str, object] = {}
         self.asked: dict[str, int] = {}
         self.facts: list[Fact] = []
         self.mails: Counter[str] = Counter()
@@ -110,6 +109,11 @@ class Life:
             action(subject)
         msg = f"still busy after {STEPS_MAX:,} steps"
         raise Endless(msg)
+
+    def mostly_short(self, most: int) -> int:
+        """A span that is seldom long, in µs: half of them are below an eighth of the longest."""
+        luck = self.chance()
+        return int(luck * luck * luck * most)
 
     def stored_at(self) -> datetime:
         """What the broker's clock says."""
@@ -174,5 +178,9 @@ class Life:
 
 def microseconds(moment: datetime) -> int:
     """A moment as a life counts it."""
-    since = moment - BASE
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+    return span(moment - BASE)
+
+
+def span(time: timedelta) -> int:
+    """A time as a life counts it."""
+    return (time.days * 86_400 + time.seconds) * SECOND + time.microseconds

@@ -1,6 +1,5 @@
 """Playing errands: one life after another, each judged by the audit as soon as it has ended, and then forgotten."""
 
-import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +9,7 @@ from random import Random
 from typing import Final
 
 from countermand.kernel.terms import Clock, Terms
+from lab import collector
 from lab.audit.fact import Fact
 from lab.audit.fold import fold
 from lab.audit.invariants import Findings, Invariant, Violation
@@ -22,7 +22,7 @@ from lab.simulate.engine import Engine
 from lab.simulate.exercised import races_of
 from lab.simulate.faults import NONE, Faults
 from lab.simulate.figures import Figures
-from lab.simulate.life import BASE, SECOND, Endless, Life, Strike
+from lab.simulate.life import BASE, Endless, Life, Strike, span
 
 _DIGEST_BYTES: Final = 16
 _MODULUS: Final = 1 << (8 * _DIGEST_BYTES)
@@ -30,8 +30,6 @@ _END_OF_TIME: Final = 1 << 62
 """In the year 2116, in ns."""
 
 _REFUSED_EMAIL: Final = "EmailFailed"
-_SELDOM: Final = (100_000, 50, 1_000)
-"""What a life leaves behind is freed by counting; the collector would only search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +100,7 @@ class Player:
         clock = Clock(epoch=placed_at, started_at=placed_at, rate=1)
         terms = Terms(errand.seed, errand.policy, clock)
         rnd = Random(_number(self._seed, errand.order_id))
-        start = errand.placed_after
-        life = Life(errand, terms, buyer_of(errand), rnd, (start.days * 86_400 + start.seconds) * SECOND, strikes)
+        life = Life(errand, terms, buyer_of(errand), rnd, span(errand.placed_after), strikes)
         endless: Violation | None = None
         try:
             self._engine.run(life)
@@ -140,16 +137,12 @@ def play_all(
     """
     result = Run()
     started = time.process_time()
-    thresholds = gc.get_threshold()
-    gc.set_threshold(*_SELDOM)
-    try:
+    with collector.seldom():
         for lived in map(player.play, errands):
             _count(result, lived, keep)
             result.seconds = time.process_time() - started
             if told:
                 told(result)
-    finally:
-        gc.set_threshold(*thresholds)
     return result
 
 

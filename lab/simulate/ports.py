@@ -94,7 +94,7 @@ class MemoryStore:
         life = engine.life_of(entry.address.order_id)
         if engine.unlucky:
             if engine.strikes("race", entry.address.name):
-                await pause(_seldom_long(life, 30 * SECOND))
+                await pause(life.mostly_short(30 * SECOND))
             if engine.strikes("failed_append", entry.address.name):
                 msg = "the store does not answer"
                 raise TimeoutError(msg)
@@ -111,7 +111,6 @@ class MemoryStore:
         entry.stored_at = life.stored_at()
         entries.append(entry)
         journal.seen[entry.id] = life.now
-        journal.written_at.append(life.now)
         engine.publish(self._owner, entry)
         if engine.unlucky and engine.strikes("lost_append_ack", entry.address.name):
             msg = "the store's ack is lost"
@@ -131,7 +130,7 @@ class MemoryAlarms:
         life = self._engine.life
         due = microseconds(terms.clock.real(deadline.due)) - life.skew
         alarm = Alarm(timer, self._owner, deadline)
-        life.armed[timer] = id(alarm)
+        life.armed[timer] = alarm
         life.at(max(due, life.now + SCHEDULE_FLOOR), self._engine.fire, alarm)
 
     async def cancel(self, timer: str) -> None:
@@ -186,11 +185,6 @@ class MemoryOutside:
         await pause(int(seconds * SECOND))
 
 
-def _seldom_long(life: Life, most: int) -> int:
-    luck = life.chance()
-    return int(luck * luck * luck * most)
-
-
 def due_envelope(alarm: Alarm, stored_at: datetime, header: str, order_id: str) -> Envelope:
     """A fired timer."""
     deadline = alarm.deadline
@@ -213,5 +207,5 @@ def due_envelope(alarm: Alarm, stored_at: datetime, header: str, order_id: str) 
 
 def stale(life: Life, owner: Owner) -> bool:
     """Whether the newest event is so new that a read may miss it."""
-    written_at = life.journals[owner].written_at
-    return bool(written_at) and life.now - written_at[-1] < _STALE_FOR
+    journal = life.journals[owner]
+    return bool(journal.entries) and life.now - journal.seen[journal.entries[-1].id] < _STALE_FOR

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from countermand.kernel.money import Money
 from lab.audit.report import report_of
 from lab.audit.show import show_invariants, timeline
 from lab.simulate.exercised import RACES
@@ -66,7 +67,8 @@ def show_comparison(runs: Mapping[str, Run], console: Console) -> None:
         table.add_row(f"{name} answered within, days", *(_days(of.days_to_answer(share)) for of in figures))
     table.add_row("disputes", *(f"{of.disputes:,}" for of in figures))
     for currency in sorted({currency for of in figures for currency in of.refunded}):
-        table.add_row(f"refunded, {currency}", *(f"{of.refunded[currency] / 100:,.2f}" for of in figures))
+        sums = (Money(amount_minor=of.refunded[currency], currency=currency) for of in figures)
+        table.add_row("refunded", *map(str, sums))
     table.add_row("emails", *(f"{of.emails:,}" for of in figures))
     console.print(table)
 

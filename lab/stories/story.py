@@ -44,7 +44,7 @@ from countermand.contracts.seller import (
 from countermand.kernel.money import Money
 from countermand.kernel.policy import Policy
 from countermand.kernel.terms import Clock, Terms
-from lab.facts import Fact
+from lab.facts import ANSWERS, Fact
 from lab.feedback import record_of
 from lab.market import Market, Refusal
 
@@ -56,9 +56,6 @@ PATIENCE_S: Final = 50.0
 
 PRICE_MINOR: Final = 4_990
 """What the lamp costs, in cents."""
-
-ANSWERS: Final = ("OrderCancelled", "CancelRefused", "CancelExpired", "CancelSuperseded", "CancelWithdrawn")
-"""The order's events of which each request gets exactly one (I5)."""
 
 _EPOCH: Final = datetime(2023, 3, 1, 17, tzinfo=UTC)
 """Wednesday, 9:00 in Los Angeles: far from a weekend and from the change to summer time on March 12."""

@@ -36,13 +36,12 @@ from services.dispute.commands import (
 )
 from services.dispute.events import DisputeEvent
 from services.dispute.evolution import deadlines, evolve
-from services.dispute.offers import accept, negotiation_end, propose, side_of
+from services.dispute.offers import NOT_A_PARTY, accept, negotiation_end, propose, side_of
 from services.dispute.opening import open_case
 from services.dispute.ruling import rule
 from services.dispute.state import Agreed, Case, Dispute, Escalated, Negotiating, Opened, Quiet, initial
 
 _NO_DISPUTE = Refused("no_dispute", "No such dispute is open.")
-_NOT_A_PARTY = Refused("not_a_party", "Only the buyer and the seller of this order may do this.")
 _DECIDED = Refused("dispute_decided", "This order's dispute has been decided.")
 
 
@@ -69,7 +68,7 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
         case AnswerDispute() | ProposeSettlement() | AcceptSettlement() | SendReturn(), _ if (
             side_of(command.actor, state.case) is None
         ):
-            return _NOT_A_PARTY
+            return NOT_A_PARTY
         case AnswerDispute(dispute_id=asked), Opened(case=case) if asked == case.id:
             return _answer(command, case, now)
         case AnswerDispute(dispute_id=asked), Negotiating(case=case) if asked == case.id:
@@ -105,7 +104,7 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
         # Returns
         case SendReturn(dispute_id=asked), Agreed(case=case, return_by=datetime()) if asked == case.id:
             if side_of(command.actor, case) is not Role.BUYER:
-                return _NOT_A_PARTY
+                return NOT_A_PARTY
             return ReturnSent(dispute_id=asked)
         case SendReturn(), Opened() | Negotiating() | Agreed() | Escalated():
             return Refused("no_return_awaited", "No return is awaited.")

@@ -9,7 +9,7 @@ from countermand.kernel.money import Money
 from countermand.kernel.policy import Policy, Proposal
 from services.dispute.state import Case, Negotiating, Opened
 
-_NOT_A_PARTY = Refused("not_a_party", "Only the buyer and the seller of this order may do this.")
+NOT_A_PARTY = Refused("not_a_party", "Only the buyer and the seller of this order may do this.")
 
 
 def propose(command: ProposeSettlement, state: Opened | Negotiating, now: datetime) -> SettlementProposed | Refused:
@@ -17,7 +17,7 @@ def propose(command: ProposeSettlement, state: Opened | Negotiating, now: dateti
     case = state.case
     side = side_of(command.actor, case)
     if side is None:  # pragma: no cover  # `decide` has asked; this tells the type checker.
-        return _NOT_A_PARTY
+        return NOT_A_PARTY
     if isinstance(state, Opened) and side is Role.BUYER:
         return Refused("answer_awaited", "The seller has not answered yet.")
     if wrong := _why_no_offer(command.remedy, state, side, case.terms.policy):

@@ -4,15 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from nats.aio.msg import Msg
-from nats.js.api import DeliverPolicy
-
 from countermand.contracts.base import Owner
 from countermand.contracts.order import OrderClosed
 from countermand.kernel.terms import Clock
-from countermand.runtime.direct import Stored
-from countermand.runtime.envelope import Delivery
-from lab.facts import Fact, fact_from
+from lab.facts import Fact
 from lab.market import Market
 from lab.plan.errand import Errand
 from lab.plan.persona import Act
@@ -67,30 +62,16 @@ async def outcomes(market: Market, errands: Sequence[Errand], rate: float, withi
         await market.policies.put(policy)
     runners = {errand.order_id: Runner(market, errand, rate) for errand in errands}
 
-    async def hear(msg: Msg) -> None:
-        place = Delivery.of(msg)
-        stored = Stored(msg.subject, place.sequence, place.stored_at, msg.headers or {}, msg.data)
-        fact = fact_from(stored, market.names)
+    def hear(fact: Fact) -> None:
         if fact.order_id in runners:
             runners[fact.order_id].hear(fact)
 
-    subscriptions = [
-        await market.js.subscribe(
-            market.names.subject(f"{owner}.>"),
-            stream=market.names.journal(owner),
-            ordered_consumer=True,
-            deliver_policy=DeliverPolicy.NEW,
-            cb=hear,
-        )
-        for owner in Owner
-    ]
+    await market.watch(hear)
     for runner in runners.values():
         runner.begin()
     await asyncio.wait([runner.outcome for runner in runners.values()], timeout=within_s)
     for runner in runners.values():
         runner.stop()
-    for subscription in subscriptions:
-        await subscription.unsubscribe()
     return {
         runner.errand.number: runner.outcome.result() if runner.outcome.done() else None for runner in runners.values()
     }
