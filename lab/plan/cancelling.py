@@ -136,14 +136,10 @@ class Withdraws(Asker):
     hears: ClassVar[Mapping[type[Event], Answer]] = {**Asker.hears, CancelRequested: _has_asked}
 
 
-class DoubleClicks(Buyer):
+class DoubleClicks(Unpaid):
     """Does everything twice: confirms, withdraws, and pays when the request has ended (X7, X12)."""
 
     __slots__ = ()
-
-    def begin(self, clock: Clock, run_id: str | None = None) -> list[Act]:
-        """Place the order and press Cancel."""
-        return [self.places(clock, run_id), self.presses_cancel(MINUTES)]
 
     def _is_shown(self, _event: CancelDialogOpened, event_id: str) -> list[Act]:
         return self.clicks_twice(ConfirmCancel(actor=self.actor, dialog_id=event_id), SECONDS)
@@ -165,14 +161,10 @@ class DoubleClicks(Buyer):
     }
 
 
-class PaysLate(Buyer):
+class PaysLate(Unpaid):
     """Cancels unpaid, and the money comes all the same: while the request is pending, or after the end (X3)."""
 
     __slots__ = ()
-
-    def begin(self, clock: Clock, run_id: str | None = None) -> list[Act]:
-        """Place the order and press Cancel."""
-        return [self.places(clock, run_id), self.presses_cancel(MINUTES)]
 
     def _has_asked(self, _event: CancelRequested, _id: str) -> list[Act]:
         if not self._in_between():
@@ -186,7 +178,7 @@ class PaysLate(Buyer):
         return self.happens("pays in between", 50)
 
     hears: ClassVar[Mapping[type[Event], Answer]] = {
-        CancelDialogOpened: Buyer.confirms,
+        **Unpaid.hears,
         CancelRequested: _has_asked,
         OrderCancelled: _has_ended,
         CancelRefused: _has_ended,

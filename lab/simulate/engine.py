@@ -37,8 +37,7 @@ _LATENCY: Final = (200, 3_000)
 
 _RESTART: Final = 20 * SECOND
 _CLOCK_STEP: Final = 30 * SECOND
-_REORDERED: Final = 48 * 3600 * SECOND
-_DELAYED: Final = 48 * 3600 * SECOND
+_LATE: Final = 48 * 3600 * SECOND
 _AGAIN_AFTER: Final = (0, SECOND, 20 * SECOND, 3600 * SECOND, 26 * 3600 * SECOND, 120 * 3600 * SECOND)
 """How much later a message comes again."""
 
@@ -200,8 +199,8 @@ class Engine:
             life.at(moment + after, self._again, delivered)
             return moment
         if fault == "delay":
-            return moment + life.mostly_short(_DELAYED)
-        late = life.mostly_short(_REORDERED) if fault == "reorder" else ACK_WAIT
+            return moment + life.mostly_short(_LATE)
+        late = life.mostly_short(_LATE) if fault == "reorder" else ACK_WAIT
         life.at(moment + late, self._arrive_late, (delivered, moment))
         return -1
 
