@@ -85,6 +85,9 @@ class Service:
         told_to_stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+        # Without credentials, which come before an @.
+        brokers = [server.rpartition("@")[2] for server in self._settings.nats_url.split(",")]
+        _log.info("service.starting", brokers=brokers)
         connecting = asyncio.create_task(self._broker.connect())
         stopping = asyncio.create_task(told_to_stop.wait())
         await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)

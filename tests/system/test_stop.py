@@ -104,11 +104,18 @@ async def test_a_service_ends_cleanly_while_the_broker_is_away(system: System, m
 
 async def test_a_service_that_never_found_its_broker_ends_when_told(system: System) -> None:
     """It waits for the broker for ever, but not for a signal."""
-    order = await at.start_service(system, "order", {"NATS_URL": "nats://127.0.0.1:9"})
-    await asyncio.sleep(1.5)
+    order = await at.start_service(system, "order", {"NATS_URL": "nats://us:secret@127.0.0.1:9"})
+
+    async def waits_for_it() -> bool:
+        return "service.starting" in order.log_tail()
+
+    await at.until(waits_for_it, "the service waits for its broker")
     assert order.returncode is None
 
     await ends_cleanly(order)
+
+    assert "127.0.0.1:9" in order.log_tail(), "it says whom it waits for"
+    assert "secret" not in order.log_tail()
 
 
 async def ends_cleanly(service: Child) -> None:
