@@ -1,6 +1,7 @@
 """Subject names: the one place that knows how they are spelled, and how to read one that anybody may have sent."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from countermand.contracts.base import Command, Event, Owner
@@ -9,6 +10,7 @@ from countermand.kernel.ids import is_order_id
 _COMMAND_TOKENS: Final = 4
 _EVENT_TOKENS: Final = 4
 _TIMER_TOKENS: Final = 5
+_OWNERS: Final = frozenset(map(str, Owner))
 
 
 def command_subject(service: str, order_id: str, name: str) -> str:
@@ -64,6 +66,7 @@ class Address:
     revision: int | None
 
 
+@lru_cache(maxsize=4_096)
 def read(subject: str) -> Address:
     """Read the subject of a command, an event or a fired timer.
 
@@ -77,7 +80,7 @@ def read(subject: str) -> Address:
         case ["due", service, order_id, name, revision] if len(tokens) == _TIMER_TOKENS and revision.isdecimal():
             address = Address("due", service, order_id, name, int(revision))
         case [owner, order_id, name, revision] if (
-            len(tokens) == _EVENT_TOKENS and revision.isdecimal() and owner in set(Owner)
+            len(tokens) == _EVENT_TOKENS and revision.isdecimal() and owner in _OWNERS
         ):
             address = Address("event", owner, order_id, name, int(revision))
         case _:

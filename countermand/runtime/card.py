@@ -45,14 +45,15 @@ def everything(event: Message, terms: Terms) -> bool:  # noqa: ARG001
 
 @dataclass(frozen=True, slots=True)
 class Card(Generic[C, S, E]):
-    """One service.
+    """One service. It hears none of its own events: what follows from them is done where they are written.
 
     Attributes:
         name: whose stream it writes.
         decider: what it decides.
         reactions: what it asks of itself when it hears a message.
         timers: what a fired timer of each name asks of it; each takes the `deadline_id`.
-        arms: its own events that can start or end a deadline; the timers follow these.
+        begins: the messages with which an aggregate of its own begins: a decision on one takes its history to be empty, unread,
+            for the compare-and-set finds out if it is not. Not where an effect comes before the write.
         accepts_commands: whether anybody may send it commands.
         concerns: whether a message matters under its order's terms, where the policy decides about that.
         effect: what makes a decided event true before it is written, as sending the email. It runs at least once,
@@ -67,7 +68,7 @@ class Card(Generic[C, S, E]):
     decider: Decider[C, S, E]
     reactions: Reactions[C]
     timers: Mapping[str, Callable[[str], C]]
-    arms: tuple[type[Event], ...] = ()
+    begins: tuple[type[Message], ...] = ()
     accepts_commands: bool = True
     concerns: Callable[[Message, Terms], bool] = everything
     effect: Callable[[E, C, Envelope], Awaitable[E]] = nothing_to_do
@@ -78,10 +79,11 @@ class Card(Generic[C, S, E]):
     reads: tuple[Owner, ...] = ()
 
     def subscriptions(self) -> list[Subscription]:
-        """What follows from the tables: a subscription for each stream in which something is heard."""
+        """What follows from the tables: a subscription for each stream in which something of others is heard."""
         heard: dict[str, dict[str, None]] = {}
-        for message in (*self.reactions, *self.arms):
-            heard.setdefault(message.owner.upper(), {})[every(message)] = None
+        for message in self.reactions:
+            if message.owner != self.name:
+                heard.setdefault(message.owner.upper(), {})[every(message)] = None
         if self.accepts_commands:
             heard["COMMANDS"] = {f"cmd.{self.name}.>": None}
         if self.timers:

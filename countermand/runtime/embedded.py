@@ -24,8 +24,8 @@ LOOPBACK: Final = "127.0.0.1"
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 """Our messages are about 1 KiB; the limit keeps a stranger's from filling lanes and histories."""
 
-MAX_FILE_STORE_BYTES: Final = 50 * 2**30
-"""What the `max_bytes` of all streams may add up to: eight of 2 GiB, three times over.
+MAX_FILE_STORE_BYTES: Final = 2**40
+"""What the `max_bytes` of all streams may add up to: eight of 2 GiB, and for a soak eight of a hundred.
 
 The server only counts this: it neither allocates it nor compares it with the disk. On a smaller disk all works until
 the disk is full; then publishes time out, and only the server's log says why. Lower the streams' `max_bytes` there.

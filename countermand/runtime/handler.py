@@ -1,4 +1,8 @@
-"""How a message travels: heard, turned into a command, decided, appended, acked. The same four steps at every hop."""
+"""How a message travels: heard, turned into a command, decided, appended, acked. The same four steps at every hop.
+
+What follows from an event in its own service, its timers and the service's reaction to it, is done before the message
+that caused it is acked: after a crash that message comes again, finds its event, and goes on from there.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,6 +38,9 @@ _PATIENCE_S: Final = (0.02, 0.05, 0.1, 0.2, 0.4)
 _RETRY_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Waits between tries after a failure; the last one repeats."""
 
+_MAX_CHAIN: Final = 20
+"""Events of one service that follow from one message; ours have four. A bound for reactions that go round in circles."""
+
 _NO_EVENT: Final = (Premature, Refused, type(None))
 
 _FULL: Final = Refused("history_full", f"This order has more than {MAX_EVENTS} events and takes no more requests.")
@@ -48,6 +55,15 @@ class Handled:
     outcome: str
     detail: str = ""
     tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a decision led to. `entry` is its event, written now or at an earlier delivery."""
+
+    outcome: str
+    detail: str = ""
+    entry: Envelope | None = None
 
 
 class Handler:
@@ -89,10 +105,29 @@ class Handler:
         envelope = delivered.open()
         if envelope.address.kind == "due" and self._is_early(envelope):
             return await self._arm_again(envelope)
-        if self._is_own_event(envelope):
-            await self._follow_timers(envelope)
         command = self._command(envelope) if await self._is_concerned(envelope) else None
-        return Handled("heard") if command is None else await self._decide(command, envelope)
+        if command is None:
+            return Handled("heard")
+        decided = await self._obey(command, envelope)
+        return Handled(decided.outcome, decided.detail)
+
+    async def _obey(self, command: Any, envelope: Envelope) -> Decided:
+        """Decide, and do what follows in this service: it reacts to its event in turn, and sets its timers at the end."""
+        first = decided = await self._decide(command, envelope)
+        chain: list[Envelope] = []
+        while (entry := decided.entry) is not None:
+            chain.append(entry)
+            follows = self._card.reactions.react(entry.body, entry.id)
+            if follows is None:
+                break
+            if len(chain) == _MAX_CHAIN:
+                msg = f"{envelope.id} has led to {_MAX_CHAIN} events, one after another"
+                raise RuntimeError(msg)
+            decided = await self._decide(follows, entry)
+        if chain:
+            await self._follow_timers(chain[0], chain[-1])
+            return Decided(first.outcome, " ".join(entry.address.name for entry in chain), chain[0])
+        return first
 
     async def _is_concerned(self, envelope: Envelope) -> bool:
         if self._card.concerns is everything or envelope.address.kind != "event":
@@ -113,23 +148,24 @@ class Handler:
             return envelope.body
         return self._card.reactions.react(envelope.body, envelope.id)
 
-    async def _decide(self, command: Any, envelope: Envelope) -> Handled:
+    async def _decide(self, command: Any, envelope: Envelope) -> Decided:
         """Decide until the decision stands: written, known from before, or settled on nothing with a fresh history."""
         own_id = event_id(envelope.id, type(command).__name__)
-        aggregate = await self.journal.load(envelope.address.order_id)
+        begins = isinstance(envelope.body, self._card.begins)
+        aggregate = await self.journal.load(envelope.address.order_id, begins=begins)
         decided: Event | None = None
         made_true: Event | None = None
         patience = Patience()
         for _ in range(MAX_ROUNDS):
             if own_id in aggregate.ids:
-                return Handled("known", own_id)
+                return Decided("known", own_id, await self._recall(aggregate, own_id, envelope))
             informed = await self._inform(command, envelope) if isinstance(command, self._card.informed) else command
             decision, now = await self._consider(informed, aggregate, envelope)
             if not isinstance(decision, _NO_EVENT):
                 if decision != decided:  # After a lost race it may be another one: nothing stale is written.
                     decided, made_true = decision, await self._make_true(decision, command, envelope)
-                if await self._append(aggregate, made_true or decision, own_id, envelope, now):
-                    return Handled("appended", type(made_true or decision).__name__)
+                if entry := await self._append(aggregate, made_true or decision, own_id, envelope, now):
+                    return Decided("appended", entry.address.name, entry)
             elif await self.journal.refresh(aggregate):
                 pass  # It was decided on an old history: once more.
             elif isinstance(decision, Premature):
@@ -141,7 +177,7 @@ class Handler:
                 else:
                     return await self._premature(decision, envelope)
             else:
-                return await self._refuse(decision, envelope) if decision else Handled("nothing")
+                return await self._refuse(decision, envelope) if decision else Decided("nothing")
         msg = f"{own_id} did not settle in {MAX_ROUNDS} rounds"
         raise RuntimeError(msg)
 
@@ -174,21 +210,30 @@ class Handler:
 
     async def _append(
         self, aggregate: Aggregate[Any], event: Event, own_id: str, envelope: Envelope, now: datetime
-    ) -> bool:
-        """Write the event. Whether it stands; if not, the aggregate has been brought up to date."""
+    ) -> Envelope | None:
+        """Write the event; nothing if it does not stand, and then the aggregate has been brought up to date."""
         name = type(event).__name__
         self._passing(self._card.name, "before_append", name)
         try:
-            await self.journal.append(aggregate, event, own_id, envelope, now)
+            entry = await self.journal.append(aggregate, event, own_id, envelope, now)
         except Conflict as conflict:
             await self.journal.catch_up(aggregate)
             # A read may lag behind: only the leader's word shows that the id is somebody else's.
             if conflict.duplicate and own_id not in aggregate.ids and not await self.journal.refresh(aggregate):
                 msg = f"the id {envelope.id!r} was used for another order before"
                 raise Poison(msg) from conflict
-            return False
+            return None
         self._passing(self._card.name, "after_append", name)
-        return True
+        return entry
+
+    async def _recall(self, aggregate: Aggregate[Any], own_id: str, envelope: Envelope) -> Envelope:
+        """The event that an earlier delivery of the message led to, as if it had just been written."""
+        revision = aggregate.ids[own_id]
+        for entry in await self.journal.newer(aggregate.order_id, revision - 1):
+            if entry.id == own_id:
+                return replace(entry, stored_at=envelope.stored_at)
+        msg = f"a read does not show revision {revision} yet, which has been written"
+        raise Unavailable(msg)
 
     async def _terms(self, aggregate: Aggregate[Any], envelope: Envelope) -> Terms | None:
         """The order's terms: from its own history, from the message if a service sent it, from the order's first event.
@@ -201,7 +246,12 @@ class Handler:
             return await self._outside.terms(terms_ref(envelope.terms))
         ref = getattr(envelope.body, "terms", None)  # `PlaceOrder` brings them.
         if ref is not None:
-            return await self._outside.terms(ref)
+            try:
+                return await self._outside.terms(ref)
+            except UnknownPolicy:
+                if await self.journal.refresh(aggregate):  # It had begun, under other terms.
+                    return aggregate.terms
+                raise
         if self._card.name is Owner.ORDER:
             return None
         first = await self._outside.placed_under(envelope.address.order_id)
@@ -218,34 +268,31 @@ class Handler:
                 break
             command = self._card.reactions.react(earlier.body, earlier.id)
             if command is not None:
-                await self._decide(command, earlier)
+                await self._obey(command, earlier)
 
-    async def _premature(self, decision: Premature, envelope: Envelope) -> Handled:
+    async def _premature(self, decision: Premature, envelope: Envelope) -> Decided:
         """The predecessor never came: a user is told, a fact is kept for an operator."""
         if envelope.address.kind == "cmd":
             return await self._refuse(Refused("unknown_order", "There is no such order."), envelope)
         msg = f"{decision.awaits} never came before {envelope.address.name}"
         raise Poison(msg)
 
-    async def _refuse(self, refused: Refused, envelope: Envelope) -> Handled:
+    async def _refuse(self, refused: Refused, envelope: Envelope) -> Decided:
         """Tell the sender, and nobody else: the history does not grow."""
         if envelope.address.kind != "cmd":
-            return Handled("nothing", refused.reason)
+            return Decided("nothing", refused.reason)
         await self._outside.refuse(self._card.name, refused, envelope)
-        return Handled("refused", refused.reason)
+        return Decided("refused", refused.reason)
 
-    def _is_own_event(self, envelope: Envelope) -> bool:
-        return envelope.address.kind == "event" and envelope.address.service == self._card.name
-
-    async def _follow_timers(self, envelope: Envelope) -> None:
-        aggregate = await self.journal.load(envelope.address.order_id)
-        revision = envelope.address.revision or 0
-        if aggregate.revision < revision:
+    async def _follow_timers(self, first: Envelope, last: Envelope) -> None:
+        aggregate = await self.journal.load(first.address.order_id)
+        before, after = (first.address.revision or 1) - 1, last.address.revision or 0
+        if aggregate.revision < after:  # Other orders pushed it out of memory, and it was read a moment too early.
             await self.journal.catch_up(aggregate)
-        if aggregate.revision < revision:
-            msg = f"a read does not show revision {revision} yet, which has been delivered"
+        if aggregate.revision < after:
+            msg = f"a read does not show revision {after} yet, which has been written"
             raise Unavailable(msg)
-        await self.timers.follow(aggregate, revision, envelope.causation_id)
+        await self.timers.follow(aggregate, before, after, first.causation_id)
 
     def _is_early(self, envelope: Envelope) -> bool:
         """Whether a timer fired before its time: the broker's clock may have been set back."""

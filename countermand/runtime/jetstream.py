@@ -3,13 +3,12 @@
 import asyncio
 import json
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError
 
 from countermand.contracts import EVENTS
 from countermand.contracts.base import Owner
@@ -22,12 +21,11 @@ from countermand.runtime.envelope import Delivered, Delivery, Envelope, event_he
 from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
 from countermand.runtime.ports import Conflict
-
-PUBLISH_TIMEOUT_S: Final = 5.0
-"""How long a publish waits for its ack; after that its fate is unknown until the stream is read."""
+from countermand.runtime.requests import TIMEOUT_S, Requests
 
 _NEWER_AT_A_TIME: Final = 32
 _CONFLICTS: Final = (10071, 10164)
+_NO_MESSAGE: Final = 10037
 
 _log = structlog.get_logger()
 
@@ -35,9 +33,9 @@ _log = structlog.get_logger()
 class JetStreamStore:
     """One owner's stream. Every writer sends the identical filter, for two different ones do not exclude each other."""
 
-    def __init__(self, owner: Owner, nc: Client, reader: DirectReader, names: Names) -> None:
+    def __init__(self, owner: Owner, requests: Requests, reader: DirectReader, names: Names) -> None:
         self._owner = owner
-        self._js: JetStreamContext = nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        self._requests = requests
         self._reader = reader
         self._names = names
         self._stream = names.journal(owner)
@@ -60,11 +58,14 @@ class JetStreamStore:
 
     async def last_sequence(self, order_id: str) -> int:
         """The place of the order's last event, from the stream's leader."""
-        try:
-            last = await self._js.get_last_msg(self._stream, self._names.subject(events_of(self._owner, order_id)))
-        except NotFoundError:
+        wanted = {"last_by_subj": self._names.subject(events_of(self._owner, order_id))}
+        answer = await self._requests.ask(f"$JS.API.STREAM.MSG.GET.{self._stream}", json.dumps(wanted).encode())
+        document: dict[str, Any] = json.loads(answer)
+        if "error" not in document:
+            return document["message"]["seq"]
+        if document["error"]["err_code"] == _NO_MESSAGE:
             return 0
-        return last.seq or 0
+        raise APIError.from_error(document["error"])
 
     async def append(self, entry: Envelope, expected: int) -> int:
         """One compare-and-set publish."""
@@ -80,14 +81,14 @@ class JetStreamStore:
         )
         try:
             payload = entry.body.model_dump_json().encode()
-            ack = await self._js.publish(self._names.subject(subject), payload, headers=headers)
+            ack = await self._requests.publish(self._names.subject(subject), payload, headers)
         except APIError as error:
             if error.err_code in _CONFLICTS:
                 raise Conflict(entry.id, duplicate=False) from error
             raise
         if ack.duplicate:
             raise Conflict(entry.id, duplicate=True)
-        return ack.seq
+        return ack.sequence
 
     async def scan(self, sequence: int, limit: int) -> list[Envelope]:
         """Up to `limit` events of all orders, from `sequence` on."""
@@ -99,9 +100,9 @@ class JetStreamStore:
 class JetStreamAlarms:
     """Schedules in the stream `TIMERS`."""
 
-    def __init__(self, owner: Owner, nc: Client, names: Names) -> None:
+    def __init__(self, owner: Owner, requests: Requests, names: Names) -> None:
         self._owner = owner
-        self._js = nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        self._requests = requests
         self._names = names
 
     async def arm(self, timer: str, deadline: Deadline, terms: Terms) -> None:
@@ -119,19 +120,19 @@ class JetStreamAlarms:
             "ce-terms": terms.header,
         }
         payload = json.dumps({"deadline_id": deadline.id}).encode()
-        await self._js.publish(self._names.subject(timer), payload, headers=headers)
+        await self._requests.publish(self._names.subject(timer), payload, headers)
 
     async def cancel(self, timer: str) -> None:
         """Unschedule. Published on another subject: on its own it would be refused, and the timer would fire."""
         headers = {"Nats-Scheduler": self._names.subject(timer), "Nats-Schedule-Next": "purge"}
-        await self._js.publish(self._names.subject(f"timer.{self._owner}.cancelled"), b"", headers=headers)
+        await self._requests.publish(self._names.subject(f"timer.{self._owner}.cancelled"), b"", headers)
 
 
 class JetStreamOutside:
     """Whatever else a handler needs."""
 
     def __init__(self, nc: Client, reader: DirectReader, names: Names) -> None:
-        self._js = nc.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        self._js = nc.jetstream(timeout=TIMEOUT_S)
         self._reader = reader
         self._names = names
         self._policies = Policies(self._js, names)

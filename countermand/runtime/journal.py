@@ -6,7 +6,7 @@ history was read; every writer sends the identical filter, for two different one
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -64,13 +64,17 @@ class Journal(Generic[C, S, E]):
         self._find_terms = terms
         self._cache: OrderedDict[str, Aggregate[S]] = OrderedDict()
 
-    async def load(self, order_id: str) -> Aggregate[S]:
-        """The aggregate as far as this process knows it; what others wrote since may be missing."""
+    async def load(self, order_id: str, *, begins: bool = False) -> Aggregate[S]:
+        """The aggregate as far as this process knows it; what others wrote since may be missing.
+
+        Args:
+            begins: one that this process does not know is taken to have no events.
+        """
         known = self._cache.get(order_id)
         if known is not None:
             self._cache.move_to_end(order_id)
             return known
-        aggregate = await self.read(order_id)
+        aggregate: Aggregate[S] = Aggregate(order_id) if begins else await self.read(order_id)
         self._cache[order_id] = aggregate
         if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)
@@ -108,8 +112,8 @@ class Journal(Generic[C, S, E]):
 
     async def append(
         self, aggregate: Aggregate[S], event: E, event_id: str, caused_by: Envelope, now: datetime
-    ) -> None:
-        """Write one event after the aggregate's last, and fold it in. `now` is simulated.
+    ) -> Envelope:
+        """Write one event after the aggregate's last, and fold it in; it comes back as its cause was handled. `now` is simulated.
 
         Raises:
             Conflict: it was not written now, or may have been written before.
@@ -133,8 +137,13 @@ class Journal(Generic[C, S, E]):
             traceparent=caused_by.traceparent,
             delivered=None,
         )
-        sequence = await self._store.append(entry, aggregate.sequence)
+        sequence = await self._store.append(replace(entry), aggregate.sequence)
         self._fold(aggregate, event, event_id, revision, sequence, now)
+        return entry
+
+    async def newer(self, order_id: str, revision: int) -> list[Envelope]:
+        """The recorded events of an order after that revision."""
+        return await self._store.newer(order_id, revision)
 
     def forget(self, order_id: str) -> None:
         """Drop what is known of an order, after a failure that leaves it in doubt."""

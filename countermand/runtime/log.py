@@ -2,9 +2,10 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+from pydantic_core import to_json
 
 
 def configure(service: str, level: str, style: Literal["auto", "json", "human"]) -> None:
@@ -20,7 +21,7 @@ def configure(service: str, level: str, style: Literal["auto", "json", "human"])
             *(
                 [structlog.dev.ConsoleRenderer()]
                 if human
-                else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+                else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(serializer=_json)]
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -29,3 +30,8 @@ def configure(service: str, level: str, style: Literal["auto", "json", "human"])
     )
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(level=max(threshold, logging.WARNING), stream=sys.stderr, format="%(name)s %(message)s")
+
+
+def _json(event: Any, **_: Any) -> str:
+    """Three times as fast as the standard library's, which a line a message is worth."""
+    return to_json(event, fallback=repr).decode()

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from countermand.runtime import collector
 from countermand.runtime.card import Card
 from countermand.runtime.service import Service
 from countermand.runtime.settings import ConfigurationError, load_settings
@@ -22,7 +23,7 @@ def run(compose: Callable[[], Card[Any, Any, Any]]) -> None:
     """Run a service until it is told to stop; exits with 2 and one line if its configuration cannot be."""
     try:
         service = Service(compose(), load_settings())
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner, collector.seldom():
             runner.run(service.run())
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")

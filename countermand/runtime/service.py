@@ -1,4 +1,4 @@
-"""The composition of a running service: FastStream subscribers that put messages on lanes, and what runs beside them."""
+"""The composition of a running service: FastStream's application, the messages on their lanes, and what runs beside them."""
 
 import asyncio
 import contextlib
@@ -8,17 +8,17 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import structlog
-from faststream import AckPolicy, FastStream
+from faststream import FastStream
 from faststream.nats import NatsBroker
-from faststream.nats.message import NatsMessage
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as Subscribed
 from nats.errors import ConnectionReconnectingError, FlushTimeoutError
 from nats.errors import Error as NatsError
 
 from countermand.contracts.subjects import read
 from countermand.runtime import log
-from countermand.runtime.card import Card, Subscription
+from countermand.runtime.card import Card
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.handler import Handler
@@ -27,6 +27,7 @@ from countermand.runtime.journal import Journal
 from countermand.runtime.lanes import Lanes
 from countermand.runtime.names import Names
 from countermand.runtime.reconciler import Reconciler
+from countermand.runtime.requests import Requests
 from countermand.runtime.settings import Settings
 from countermand.runtime.streams import check_provisioned
 
@@ -61,8 +62,7 @@ class Service:
             apply_types=False,
             logger=None,
         )
-        for subscription in card.subscriptions():
-            self._subscribe(subscription)
+        self._subscriptions: list[Subscribed] = []
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; then finish what is at work and give the rest back."""
@@ -98,31 +98,28 @@ class Service:
         connecting.cancel()
         return False
 
-    def _subscribe(self, subscription: Subscription) -> None:
-        consumer = self._names.consumer(self._card.name, subscription.stream)
-
-        @self._broker.subscriber(
+    async def _subscribe(self, nc: Client) -> None:
+        """Hear what the card names, over the connection itself: FastStream's own way takes 50 µs longer a message."""
+        for subscription in self._card.subscriptions():
             # Not by JetStream's name for it: nats-py obeys any stored message whose headers look like flow control.
-            self._names.delivery(self._card.name, subscription.stream),
-            queue=consumer,
-            ack_policy=AckPolicy.MANUAL,
-            parser=_as_it_came,
-            decoder=_as_it_is,
-            no_reply=True,
-        )
-        async def hear(_: bytes) -> None:
-            raw: Msg = self._broker.context.get_local("message").raw_message
-            await self._lanes.put(_lane_of(self._names.bare(raw.subject)), raw)
+            subject = self._names.delivery(self._card.name, subscription.stream)
+            queue = self._names.consumer(self._card.name, subscription.stream)
+            self._subscriptions.append(await nc.subscribe(subject, queue, cb=self._hear, pending_bytes_limit=0))
+
+    async def _hear(self, raw: Msg) -> None:
+        await self._lanes.put(_lane_of(self._names.bare(raw.subject)), raw)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self) -> AsyncGenerator[None]:
         nc: Client = await self._broker.connect()
         reader = DirectReader(nc)
         await reader.start()
+        requests = Requests(nc)
+        await requests.start()
         await self._check(nc)
         passing = Failpoint(self._settings.countermand_crash_at).passing
-        store = JetStreamStore(self._card.name, nc, reader, self._names)
-        alarms = JetStreamAlarms(self._card.name, nc, self._names)
+        store = JetStreamStore(self._card.name, requests, reader, self._names)
+        alarms = JetStreamAlarms(self._card.name, requests, self._names)
         outside = JetStreamOutside(nc, reader, self._names)
         self._handler = Handler(self._card, store, alarms, outside, passing)
         beside = [asyncio.create_task(self._lanes.keep_alive(self._settings.ack_wait_s))]
@@ -131,6 +128,7 @@ class Service:
             journal: Journal[Any, Any, Any] = Journal(self._card.name, self._card.decider, store, outside.terms)
             reconciler = Reconciler(journal, store, self._handler.timers, nc, self._names)
             beside.append(asyncio.create_task(reconciler.run(self._settings.reconcile_every_s)))
+        await self._subscribe(nc)
         _log.info("service.started")
         try:
             yield
@@ -167,22 +165,11 @@ class Service:
         """Finish what is at work, end the subscriptions and give back what waits, before the connection ends."""
         await self._lanes.finish(self._settings.stop_grace_s)
         await self._lanes.silence()
-        for subscriber in self._broker.subscribers:
-            subscription = getattr(subscriber, "subscription", None)
-            if subscription is not None:
-                with contextlib.suppress(NatsError):  # Away: nothing comes any more either.
-                    await subscription.drain()
-                subscriber.subscription = None  # pyright: ignore[reportAttributeAccessIssue]  # FastStream must not end it twice.
+        for subscription in self._subscriptions:
+            with contextlib.suppress(NatsError):  # Away: nothing comes any more either.
+                await subscription.drain()
+        self._subscriptions.clear()
         await self._lanes.give_back()
-
-
-async def _as_it_came(raw: Msg) -> NatsMessage:
-    """FastStream's own parser marks what it did not get from JetStream as acked."""
-    return NatsMessage(raw_message=raw, body=raw.data)
-
-
-async def _as_it_is(message: Any) -> bytes:
-    return message.body
 
 
 def _lane_of(subject: str) -> str:

@@ -17,13 +17,13 @@ class Timers:
         self._alarms = alarms
         self._passing = passing
 
-    async def follow(self, aggregate: Aggregate[Any], revision: int, caused_by: str | None) -> None:
-        """Do what the event of `revision` means for the timers.
+    async def follow(self, aggregate: Aggregate[Any], earlier: int, later: int, caused_by: str | None) -> None:
+        """Do what the events after revision `earlier`, up to `later`, mean for the timers.
 
-        It arms what the event made wanted and the *current* state still wants, so that a redelivered event does
-        not arm what has ended since; and cancels what the event ended, unless it was the timer itself that fired.
+        It arms what they made wanted and the *current* state still wants, so that a message that comes again does not
+        arm what has ended since; and cancels what they ended, unless it was the timer itself that fired.
         """
-        before, after, current = aggregate.wanted[revision - 1], aggregate.wanted[revision], aggregate.wanted[-1]
+        before, after, current = aggregate.wanted[earlier], aggregate.wanted[later], aggregate.wanted[-1]
         if before is after:
             return
         for deadline in after:

@@ -9,10 +9,10 @@ from typing import Final
 from nats.errors import Error as NatsError
 
 from countermand.kernel.terms import Clock, TermsRef
+from countermand.runtime import collector
 from countermand.runtime.direct import StoreReadError
 from countermand.runtime.policies import UnknownPolicy
 from countermand.runtime.settings import ConfigurationError
-from lab import collector
 from lab.audit.auditor import LINGER_NS, Auditor
 from lab.audit.cut import Cut, take_cut
 from lab.audit.drained import busy_consumers

@@ -282,9 +282,10 @@ def _abandon(replica: Replica) -> None:
 
 
 def _listeners(cards: list[Card[Any, Any, Any]]) -> dict[type[Event | Command], tuple[Owner, ...]]:
-    """By event, the services that are told of it: those that react to it, and its owner if it moves a timer."""
+    """By event, the services that are told of it: those that react to what others say."""
     heard: dict[Any, list[Owner]] = {}
     for card in cards:
-        for message in dict.fromkeys((*card.reactions, *card.arms)):
-            heard.setdefault(message, []).append(card.name)
+        for message in card.reactions:
+            if message.owner != card.name:
+                heard.setdefault(message, []).append(card.name)
     return {message: tuple(services) for message, services in heard.items()}

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from countermand.kernel.terms import Clock, Terms
-from lab import collector
+from countermand.runtime import collector
 from lab.audit.fact import Fact
 from lab.audit.fold import fold
 from lab.audit.invariants import Findings, Invariant, Violation

@@ -7,7 +7,7 @@ from countermand.runtime.main import run
 from services.dispute.commands import DisputeCommand, Rule
 from services.dispute.decider import DISPUTE
 from services.dispute.events import DisputeEvent
-from services.dispute.reactions import ARMS, REACTIONS, TIMERS, inform
+from services.dispute.reactions import REACTIONS, TIMERS, inform
 from services.dispute.state import Dispute
 
 CARD: Card[DisputeCommand, Dispute, DisputeEvent] = Card(
@@ -15,7 +15,6 @@ CARD: Card[DisputeCommand, Dispute, DisputeEvent] = Card(
     decider=DISPUTE,
     reactions=REACTIONS,
     timers=TIMERS,
-    arms=ARMS,
     informed=(OpenDispute, Rule),
     inform=inform,
     reads=(Owner.ORDER, Owner.SELLER),

@@ -5,14 +5,10 @@ from dataclasses import replace
 
 from countermand.contracts.base import Event
 from countermand.contracts.dispute import (
-    DisputeAnswered,
     DisputeEscalated,
-    DisputeOpened,
-    DisputeResolved,
     OpenDispute,
     ReturnSent,
     SettlementAccepted,
-    SettlementProposed,
 )
 from countermand.contracts.order import DisputeNoted, OrderCancelled
 from countermand.contracts.seller import DisputeReplied, ParcelScanned
@@ -36,17 +32,6 @@ on = REACTIONS.on
 
 TIMERS = {"DisputeAnswerDue": GrantSilence, "NegotiationEnds": EndNegotiation, "ReturnDue": EndReturn}
 """What a fired timer of each name asks of the dispute."""
-
-ARMS = (
-    DisputeOpened,
-    DisputeAnswered,
-    SettlementProposed,
-    SettlementAccepted,
-    ReturnSent,
-    DisputeEscalated,
-    DisputeResolved,
-)
-"""The dispute's own events that start or end a deadline: its timers follow them."""
 
 
 def inform(command: DisputeCommand, history: Sequence[Event]) -> DisputeCommand:

@@ -1,6 +1,6 @@
 """The mailbox over HTTP: what arrived, and how to fail."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from http import HTTPStatus
 from itertools import islice
@@ -58,6 +58,7 @@ def create_app(store: Store, server: SmtpServer) -> Starlette:
             Route("/messages", mailbox.clear, methods=["DELETE"]),
             Route("/messages/{id:int}", mailbox.message, methods=["GET"]),
             Route("/message-ids", mailbox.message_ids, methods=["GET"]),
+            Route("/arrivals", mailbox.arrivals, methods=["GET"]),
             Route("/count", mailbox.count, methods=["GET"]),
             Route("/mode", mailbox.mode, methods=["GET"]),
             Route("/mode", mailbox.change_mode, methods=["PUT"]),
@@ -86,7 +87,10 @@ class _Mailbox:
 
     async def message_ids(self, request: Request) -> Response:
         which = _checked(_OfOrder, dict(request.query_params))
-        return StreamingResponse(self._written_ids(which.order), media_type="application/json")
+        return StreamingResponse(_written(self._store.message_ids(which.order)), media_type="application/json")
+
+    async def arrivals(self, _request: Request) -> Response:
+        return StreamingResponse(_written(self._store.arrivals()), media_type="application/json")
 
     async def count(self, _request: Request) -> Response:
         received, distinct = self._store.received, self._store.distinct
@@ -108,14 +112,14 @@ class _Mailbox:
     async def healthz(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def _written_ids(self, order_id: str | None) -> AsyncIterator[str]:
-        """One JSON object, a piece at a time."""
-        ids = self._store.message_ids(order_id)
-        lead = "{"
-        while chunk := list(islice(ids, _IDS_A_CHUNK)):
-            yield lead + ",".join(f"{dumps(message_id)}:{times}" for message_id, times in chunk)
-            lead = ","
-        yield "{}" if lead == "{" else "}"
+
+async def _written(ids: Iterator[tuple[str, float]]) -> AsyncIterator[str]:
+    """By Message-ID a number, as one JSON object, a piece at a time."""
+    lead = "{"
+    while chunk := list(islice(ids, _IDS_A_CHUNK)):
+        yield lead + ",".join(f"{dumps(message_id)}:{number}" for message_id, number in chunk)
+        lead = ","
+    yield "{}" if lead == "{" else "}"
 
 
 def _summary(one: Summary) -> dict[str, Any]:

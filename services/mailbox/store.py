@@ -31,7 +31,7 @@ _ID_MAX: Final = 2**63 - 1
 _SCHEMA: Final = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
-    CREATE TABLE seen (id INTEGER PRIMARY KEY, message_id TEXT UNIQUE, order_id TEXT, times INTEGER);
+    CREATE TABLE seen (id INTEGER PRIMARY KEY, message_id TEXT UNIQUE, order_id TEXT, times INTEGER, first_at REAL);
     CREATE INDEX seen_of_order ON seen (order_id);
     CREATE TABLE message (
         id INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT, order_id TEXT, kind TEXT,
@@ -40,7 +40,7 @@ _SCHEMA: Final = """
     CREATE INDEX message_of_order ON message (order_id, id);
 """
 _SEEN: Final = """
-    INSERT INTO seen (message_id, order_id, times) VALUES (?, ?, 1)
+    INSERT INTO seen (message_id, order_id, times, first_at) VALUES (?, ?, 1, ?)
     ON CONFLICT (message_id) DO UPDATE SET times = times + 1 RETURNING times
 """
 _ADD: Final = """
@@ -54,6 +54,7 @@ _NEWEST_OF_ORDER: Final = (
     _SUMMARY + "WHERE order_id = :order AND (:kind IS NULL OR kind = :kind) ORDER BY id DESC LIMIT :limit"
 )
 _IDS: Final = "SELECT id, message_id, times FROM seen WHERE id > ? ORDER BY id LIMIT ?"
+_FIRST: Final = "SELECT id, message_id, first_at FROM seen WHERE id > ? ORDER BY id LIMIT ?"
 _IDS_OF_ORDER: Final = "SELECT id, message_id, times FROM seen WHERE order_id = ? ORDER BY id"
 
 _headers = BytesHeaderParser(policy=policy.compat32)
@@ -101,7 +102,7 @@ class Store:
         self.received += 1
         message_id = _field(headers["Message-ID"]) or f"<none-{self.received}@mailbox.invalid>"
         order_id = _field(headers["X-Countermand-Order"])
-        ((times,),) = self._database.execute(_SEEN, (message_id, order_id)).fetchall()
+        ((times,),) = self._database.execute(_SEEN, (message_id, order_id, received_at.timestamp())).fetchall()
         self.distinct += times == 1
         row = (
             message_id,
@@ -140,10 +141,11 @@ class Store:
         if order_id is not None:
             yield from ((row[1], row[2]) for row in self._database.execute(_IDS_OF_ORDER, (order_id,)).fetchall())
             return
-        last = 0
-        while rows := self._database.execute(_IDS, (last, _IDS_A_READ)).fetchall():
-            yield from ((row[1], row[2]) for row in rows)
-            last = rows[-1][0]
+        yield from self._every(_IDS)
+
+    def arrivals(self) -> Iterator[tuple[str, float]]:
+        """Every Message-ID and when it came first, in Unix time."""
+        yield from self._every(_FIRST)
 
     def clear(self) -> None:
         """Forget everything, the counts too."""
@@ -153,6 +155,12 @@ class Store:
     def close(self) -> None:
         """Give the disk back."""
         self._database.close()
+
+    def _every(self, query: str) -> Iterator[tuple[str, Any]]:
+        last = 0
+        while rows := self._database.execute(query, (last, _IDS_A_READ)).fetchall():
+            yield from ((row[1], row[2]) for row in rows)
+            last = rows[-1][0]
 
     def _drop_oldest(self) -> None:
         ((size,),) = self._database.execute(_DROP_OLDEST).fetchall()

@@ -2,21 +2,12 @@
 
 from countermand.contracts.dispute import DisputeOpened, DisputeResolved, Resolution
 from countermand.contracts.order import (
-    CancelExpired,
-    CancelRefused,
     CancelRequested,
-    CancelSuperseded,
-    CancelWithdrawn,
-    DisputeNoted,
     OrderCancelled,
-    OrderClosed,
-    OrderDelivered,
-    OrderPlaced,
     PartialRefundAccepted,
     PaymentAcknowledged,
     RefundIssued,
     RefundReceived,
-    ShipmentNoted,
 )
 from countermand.contracts.seller import (
     ParcelScanned,
@@ -59,24 +50,6 @@ TIMERS = {
     "RefundDue": ReceiveRefund,
 }
 """What a fired timer of each name asks of the order."""
-
-ARMS = (
-    OrderPlaced,
-    PaymentAcknowledged,
-    CancelRequested,
-    CancelRefused,
-    CancelExpired,
-    CancelSuperseded,
-    CancelWithdrawn,
-    DisputeNoted,
-    OrderCancelled,
-    ShipmentNoted,
-    OrderDelivered,
-    RefundIssued,
-    RefundReceived,
-    OrderClosed,
-)
-"""The order's own events that start or end a deadline: its timers follow them."""
 
 
 @on(SellerAccepted)

@@ -1,12 +1,13 @@
 """The composition of seller."""
 
 from countermand.contracts.base import Owner
+from countermand.contracts.order import OrderPlaced
 from countermand.runtime.card import Card
 from countermand.runtime.main import run
 from services.seller.commands import SellerCommand
 from services.seller.decider import SELLER
 from services.seller.events import SellerEvent
-from services.seller.reactions import ARMS, BY_HAND, REACTIONS, TIMERS, inform
+from services.seller.reactions import BY_HAND, REACTIONS, TIMERS, inform
 from services.seller.state import Seller
 
 CARD: Card[SellerCommand, Seller, SellerEvent] = Card(
@@ -14,7 +15,7 @@ CARD: Card[SellerCommand, Seller, SellerEvent] = Card(
     decider=SELLER,
     reactions=REACTIONS,
     timers=TIMERS,
-    arms=ARMS,
+    begins=(OrderPlaced,),
     informed=BY_HAND,
     inform=inform,
     reads=(Owner.ORDER,),

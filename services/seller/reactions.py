@@ -22,18 +22,9 @@ from countermand.contracts.order import (
 from countermand.contracts.seller import (
     AcceptCancel,
     OfferPartialRefund,
-    ParcelPlanned,
-    ParcelReleased,
-    ParcelScanned,
-    ParcelStopped,
     ProvideTracking,
     RefuseCancel,
-    RequestHeard,
-    SellerAccepted,
-    SellerMessaged,
-    SellerRefused,
     ShipOrder,
-    Shipped,
 )
 from countermand.kernel.reactions import Reactions
 from services.seller.commands import (
@@ -59,19 +50,6 @@ on = REACTIONS.on
 
 TIMERS = {"SellerAnswers": GiveAnswer, "HandOverDue": HandOver, "ScanDue": Scan, "DeliveryDue": Deliver}
 """What a fired timer of each name asks of the seller."""
-
-ARMS = (
-    RequestHeard,
-    SellerAccepted,
-    SellerRefused,
-    SellerMessaged,
-    ParcelPlanned,
-    ParcelReleased,
-    ParcelStopped,
-    Shipped,
-    ParcelScanned,
-)
-"""The seller's own events that start or end a deadline: its timers follow them."""
 
 
 BY_HAND = (AcceptCancel, RefuseCancel, ShipOrder, ProvideTracking, OfferPartialRefund)

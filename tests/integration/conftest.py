@@ -32,6 +32,7 @@ from countermand.runtime.handler import Handler
 from countermand.runtime.jetstream import JetStreamAlarms, JetStreamDelivered, JetStreamOutside, JetStreamStore
 from countermand.runtime.names import Names
 from countermand.runtime.reconciler import Reconciler
+from countermand.runtime.requests import Requests
 from countermand.runtime.service import Service
 from countermand.runtime.settings import Settings
 from countermand.runtime.streams import COMMANDS, DEAD, REPLY, TIMERS, provision
@@ -148,7 +149,9 @@ class Shop:
         try:
             reader = DirectReader(nc)
             await reader.start()
-            yield Replica(card, nc, reader, self)
+            requests = Requests(nc)
+            await requests.start()
+            yield Replica(card, nc, requests, reader, self)
         finally:
             await nc.close()
 
@@ -296,9 +299,11 @@ class Shop:
 class Replica:
     """A replica of a service. It hears nothing but what a test hands to it."""
 
-    def __init__(self, card: Card[Any, Any, Any], nc: Client, reader: DirectReader, shop: Shop) -> None:
-        self._store = JetStreamStore(card.name, nc, reader, shop.names)
-        alarms = JetStreamAlarms(card.name, nc, shop.names)
+    def __init__(
+        self, card: Card[Any, Any, Any], nc: Client, requests: Requests, reader: DirectReader, shop: Shop
+    ) -> None:
+        self._store = JetStreamStore(card.name, requests, reader, shop.names)
+        alarms = JetStreamAlarms(card.name, requests, shop.names)
         outside = JetStreamOutside(nc, reader, shop.names)
         self.handler = Handler(card, self._store, alarms, outside, Failpoint("").passing)
         self._card = card

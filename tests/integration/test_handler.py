@@ -11,7 +11,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from nats.js import JetStreamContext
 
 from countermand.contracts.base import Event, Owner
 from countermand.contracts.order import (
@@ -37,6 +36,7 @@ from countermand.runtime.card import nothing_to_do
 from countermand.runtime.embedded import MAX_PAYLOAD_BYTES, NatsServer, spawn
 from countermand.runtime.envelope import Delivery, Envelope
 from countermand.runtime.outage import Unavailable
+from countermand.runtime.requests import Requests
 from countermand.runtime.streams import COMMANDS, DEAD
 from lab.facts import Fact
 from lab.market import Refusal
@@ -133,9 +133,9 @@ async def test_an_append_whose_ack_was_lost_leads_to_exactly_one_event(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what was done in the world before it is not done again."""
-    publish, lost, letters = JetStreamContext.publish, set[str](), list[str]()
+    publish, lost, letters = Requests.publish, set[str](), list[str]()
 
-    async def publish_and_lose_the_first_ack(self: JetStreamContext, subject: str, *args: Any, **kwargs: Any) -> Any:
+    async def publish_and_lose_the_first_ack(self: Requests, subject: str, *args: Any, **kwargs: Any) -> Any:
         ack = await publish(self, subject, *args, **kwargs)
         if subject.split(".", maxsplit=1)[0] in set(Owner) and subject not in lost:
             lost.add(subject)
@@ -146,7 +146,7 @@ async def test_an_append_whose_ack_was_lost_leads_to_exactly_one_event(
         letters.append(event.kind)
         return event
 
-    monkeypatch.setattr(JetStreamContext, "publish", publish_and_lose_the_first_ack)
+    monkeypatch.setattr(Requests, "publish", publish_and_lose_the_first_ack)
     async with shop.serving(ORDER, SELLER, replace(NOTIFY, effect=post)):
         order_id = await shop.place(profile="prompt")
         dialog = await shop.do(order_id, PRESS_CANCEL)
@@ -364,7 +364,7 @@ async def test_a_replica_that_is_behind_asks_before_it_does_nothing(shop: Shop) 
         await one.does(order_id, ASK, "ask")
         agreed = SellerAccepted(request_id="ask:AskSellerToCancel")
         await two.hears("SELLER", await shop.tell(order_id, agreed, 1, "agreed", under))
-    assert await shop.events(order_id) == ["OrderPlaced", "CancelRequested", "OrderCancelled"]
+    assert await shop.events(order_id) == ["OrderPlaced", "CancelRequested", "OrderCancelled", "OrderClosed"]
 
 
 async def test_a_replica_that_is_behind_decides_anew_when_another_wrote_first(shop: Shop) -> None:
@@ -444,8 +444,9 @@ async def test_an_old_answer_of_the_seller_answers_no_later_request(shop: Shop) 
 
         agreed = SellerAccepted(request_id=second)
         await order.hears("SELLER", await shop.tell(order_id, agreed, 4, "agreed", under))
-        *_, last = await shop.facts(order_id)
-        assert (last.name, last.body.request_id) == ("OrderCancelled", second)
+        *_, cancelled, closed = await shop.facts(order_id)
+        assert (cancelled.name, cancelled.body.request_id) == ("OrderCancelled", second)
+        assert (closed.name, closed.caused_by) == ("OrderClosed", cancelled.id)
 
 
 # Facts that come before their predecessors

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import nats
 import pytest
-from nats.js import JetStreamContext
 
 from countermand.contracts.base import Owner
 from countermand.contracts.order import CancelWithdrawn
@@ -20,6 +19,7 @@ from countermand.runtime.jetstream import JetStreamStore
 from countermand.runtime.journal import Aggregate, Journal
 from countermand.runtime.policies import Policies
 from countermand.runtime.ports import Conflict
+from countermand.runtime.requests import Requests
 from tests.integration.conftest import Shop, some_order_id, terms_now
 from tests.support.orders import BRIEF
 
@@ -102,7 +102,7 @@ async def test_the_fate_of_an_append_whose_ack_was_lost_is_in_the_history(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = some_order_id()
-    publish = JetStreamContext.publish
+    publish = Requests.publish
 
     async def publish_and_lose_the_ack(*args: Any, **kwargs: Any) -> None:
         await publish(*args, **kwargs)
@@ -111,7 +111,7 @@ async def test_the_fate_of_an_append_whose_ack_was_lost_is_in_the_history(
     async with counted(shop) as journal:
         aggregate = await journal.load(order_id)
         with monkeypatch.context() as patched:
-            patched.setattr(JetStreamContext, "publish", publish_and_lose_the_ack)
+            patched.setattr(Requests, "publish", publish_and_lose_the_ack)
             with pytest.raises(TimeoutError):
                 await append(journal, aggregate, "unsure")
         assert aggregate.revision == 0
@@ -174,8 +174,10 @@ async def counted(shop: Shop) -> AsyncGenerator[Counted]:
     try:
         reader = DirectReader(nc)
         await reader.start()
+        requests = Requests(nc)
+        await requests.start()
         policies = Policies(nc.jetstream(), shop.names)
-        yield Journal(Owner.ORDER, COUNTER, JetStreamStore(Owner.ORDER, nc, reader, shop.names), policies.terms)
+        yield Journal(Owner.ORDER, COUNTER, JetStreamStore(Owner.ORDER, requests, reader, shop.names), policies.terms)
     finally:
         await nc.close()
 

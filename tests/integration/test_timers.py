@@ -14,8 +14,11 @@ from countermand.contracts.order import AskSellerToCancel, CancelReason, Withdra
 from countermand.contracts.subjects import due_subject
 from countermand.kernel.decider import Deadline
 from countermand.runtime.embedded import NatsServer
-from countermand.runtime.journal import Aggregate
-from countermand.runtime.streams import TIMERS
+from countermand.runtime.envelope import Envelope
+from countermand.runtime.jetstream import JetStreamOutside, JetStreamStore
+from countermand.runtime.journal import Aggregate, Journal
+from countermand.runtime.outage import is_outage
+from countermand.runtime.streams import COMMANDS, TIMERS
 from countermand.runtime.timers import Timers
 from lab.facts import Fact
 from services.order.app import CARD as ORDER
@@ -126,20 +129,19 @@ async def test_an_orphan_is_cancelled_by_the_reconciler(server: NatsServer) -> N
 async def test_what_ends_while_the_reconciler_looks_stays_cancelled(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It finds the timer missing because it was just cancelled, and must not arm it for good."""
+    """It finds the timer missing, and must not arm it for good when it is cancelled meanwhile."""
     order_id = some_order_id()
     arm = Timers.arm
     async with shop.replica() as order:
         await order.does(order_id, place(under=terms_now()))
         await order.does(order_id, ASK, "ask")
+        await shop.market.js.purge_stream(TIMERS, subject=f"timer.order.{order_id}.AnswerDue.2")
         reconciler = order.reconciler()
 
         async def end_it_and_then_arm(self: Timers, aggregate: Aggregate[Any], deadline: Deadline) -> None:
             monkeypatch.setattr(Timers, "arm", arm)
             withdrawal = WithdrawCancel(actor=BUYER, request_id="ask:AskSellerToCancel")
             await order.does(order_id, withdrawal)
-            *_, withdrawn = await shop.stored("ORDER")
-            await order.hears("ORDER", withdrawn.sequence)
             await arm(self, aggregate, deadline)
 
         monkeypatch.setattr(Timers, "arm", end_it_and_then_arm)
@@ -147,24 +149,71 @@ async def test_what_ends_while_the_reconciler_looks_stays_cancelled(
     assert await shop.armed() == [f"timer.order.{order_id}.PaymentDue.1"]
 
 
-async def test_an_arming_event_delivered_again_after_its_deadlines_end_arms_nothing(shop: Shop) -> None:
+async def test_what_armed_a_timer_delivered_again_after_its_deadlines_end_arms_nothing(shop: Shop) -> None:
     order_id = some_order_id()
+    answer, payment = f"timer.order.{order_id}.AnswerDue.2", f"timer.order.{order_id}.PaymentDue.1"
     async with shop.replica() as order:
         await order.does(order_id, place(under=terms_now()))
-        await order.does(order_id, ASK, "ask")
-        _, requested = await shop.stored("ORDER")
-        await order.hears("ORDER", requested.sequence)
-        assert await shop.armed() == [f"timer.order.{order_id}.AnswerDue.2"]
-        await order.does(order_id, WithdrawCancel(actor=BUYER, request_id=requested.headers["ce-id"]))
-        _, _, withdrawn = await shop.stored("ORDER")
-        await order.hears("ORDER", withdrawn.sequence)
-        assert await shop.armed() == []
+        asked = await order.does(order_id, ASK, "ask")
+        assert await shop.armed() == [answer, payment]
+        await order.does(order_id, WithdrawCancel(actor=BUYER, request_id="ask:AskSellerToCancel"))
+        assert await shop.armed() == [payment]
 
-        await order.hears("ORDER", requested.sequence)
-        assert await shop.armed() == []
+        await order.hears(COMMANDS, asked)
+        assert await shop.armed() == [payment]
     async with shop.replica() as restarted:
-        await restarted.hears("ORDER", requested.sequence)
-        assert await shop.armed() == []
+        await restarted.hears(COMMANDS, asked)
+        assert await shop.armed() == [payment]
+
+
+async def test_what_armed_a_timer_delivered_again_before_its_deadlines_end_arms_it_again(shop: Shop) -> None:
+    """Whoever was killed between the append and the timer has left the rest to whoever hears the cause next."""
+    order_id = some_order_id()
+    async with shop.replica() as order, shop.replica() as another:
+        placing = await order.does(order_id, place(under=terms_now()))
+        asked = await order.does(order_id, ASK)
+        armed = await shop.armed()
+        await shop.market.js.purge_stream(TIMERS)
+        for sequence in (placing, asked):
+            await another.hears(COMMANDS, sequence)
+        assert await shop.armed() == armed
+        assert len(armed) == 2
+
+
+async def test_timers_are_set_though_the_order_fell_out_of_memory_and_a_read_is_behind(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between an append and its timers other orders may push this one out of the cache."""
+    order_id, errors = some_order_id(), list[Exception]()
+    async with shop.replica() as order:
+        await order.does(order_id, place(under=terms_now()))
+        newer: Any = JetStreamStore.newer
+        append: Any = Journal[Any, Any, Any].append
+        behind = False
+
+        async def append_and_fall_out(self: Any, aggregate: Any, *args: Any) -> Any:
+            nonlocal behind
+            entry = await append(self, aggregate, *args)
+            self.forget(order_id)
+            behind = True
+            return entry
+
+        async def read_what_is_old(self: Any, *args: Any) -> list[Envelope]:
+            nonlocal behind
+            behind, old = False, behind
+            return (await newer(self, *args))[: -1 if old else None]
+
+        def note(_self: Any, _subject: str, _tries: int, error: Exception) -> None:
+            errors.append(error)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Journal, "append", append_and_fall_out)
+            patched.setattr(JetStreamStore, "newer", read_what_is_old)
+            patched.setattr(JetStreamOutside, "failed", note)
+            await order.does(order_id, ASK)
+    assert await shop.armed() == [f"timer.order.{order_id}.{name}" for name in ("AnswerDue.2", "PaymentDue.1")]
+    assert await shop.events(order_id) == ["OrderPlaced", "CancelRequested"]
+    assert [error for error in errors if not is_outage(error)] == []
 
 
 async def test_an_early_hint_is_armed_again_and_decides_nothing_before_its_time(shop: Shop) -> None:
@@ -182,16 +231,14 @@ async def test_an_early_hint_is_armed_again_and_decides_nothing_before_its_time(
 
 async def test_an_early_hint_at_a_replica_that_is_behind_is_armed_again_too(shop: Shop) -> None:
     order_id = some_order_id()
-    timer = f"timer.order.{order_id}.AnswerDue.2"
+    timer, payment = f"timer.order.{order_id}.AnswerDue.2", f"timer.order.{order_id}.PaymentDue.1"
     async with shop.replica() as one, shop.replica() as behind:
         await behind.does(order_id, place(under=terms_now()))
         await one.does(order_id, ASK)
-        _, requested = await shop.stored("ORDER")
-        await one.hears("ORDER", requested.sequence)
         await fire_by_hand(shop, timer)
-        assert await shop.armed() == []
+        assert await shop.armed() == [payment]
         await behind.hears_next(TIMERS)
-        assert await shop.armed() == [timer]
+        assert await shop.armed() == [timer, payment]
 
 
 async def test_a_forged_early_hint_of_a_service_without_that_deadline_is_dropped(shop: Shop) -> None:

@@ -50,7 +50,7 @@ def no_compare_and_set(patch: Patch) -> None:
 
 
 def no_idempotence_check(patch: Patch) -> None:
-    """What follows from a message has another id each time that it is delivered."""
+    """What follows from a message has another id each time: after a crash nobody knows how far it had come."""
     numbers = count()
 
     def another(cause: str, name: str) -> str:
@@ -224,7 +224,7 @@ def refused_emails_are_not_kept(patch: Patch) -> None:
 
 BUGS: Final = (
     Bug("no compare-and-set", no_compare_and_set, frozenset({"I1", "I3", "I6"})),
-    Bug("no idempotence check", no_idempotence_check, frozenset({"I3", "I6"})),
+    Bug("no idempotence check", no_idempotence_check, frozenset({"I1", "I9"})),
     Bug("refund without guard", refund_without_guard, frozenset({"I3"}), "disputes"),
     Bug("forgotten refund", forgotten_refund, frozenset({"I1", "I3", "I9"})),
     Bug("late money kept", late_money_kept, frozenset({"I3", "I9"})),

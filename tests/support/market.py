@@ -59,7 +59,6 @@ class Service:
     decider: Decider[Any, Any, Any]
     reactions: Reactions[Any]
     timers: Mapping[str, Callable[[str], Any]]
-    arms: tuple[type[Event], ...]
     initial: Any
     events: list[Any] = field(default_factory=list[Any])
     ids: list[str] = field(default_factory=list[str])
@@ -106,7 +105,6 @@ class Market:
             ORDER,
             order_reactions.REACTIONS,
             order_reactions.TIMERS,
-            order_reactions.ARMS,
             ORDER.initial(ORDER_ID, terms),
         )
         self.seller = Service(
@@ -114,7 +112,6 @@ class Market:
             SELLER,
             seller_reactions.REACTIONS,
             seller_reactions.TIMERS,
-            seller_reactions.ARMS,
             SELLER.initial(ORDER_ID, terms),
             inform=seller_reactions.inform,
         )
@@ -123,7 +120,6 @@ class Market:
             DISPUTE,
             dispute_reactions.REACTIONS,
             dispute_reactions.TIMERS,
-            dispute_reactions.ARMS,
             DISPUTE.initial(ORDER_ID, terms),
             inform=dispute_reactions.inform,
         )
@@ -202,38 +198,38 @@ class Market:
         """Handle a message; it stays in its lane if it is premature."""
         self.now += timedelta(seconds=self._rnd.randint(0, _LATENCY_S_MAX) if self._races else 0)
         service = self.services[delivery.to]
-        if isinstance(delivery.body, service.arms) and delivery.source == service.owner:
-            self._follow(service, delivery)
-        command = service.command(delivery)
-        if command is None:
-            return True
-        own_id = event_id(delivery.id, type(command).__name__)
-        if own_id in service.ids:
-            return True
-        informed = service.inform(command, [*self.order.events, *self.seller.events])
-        decision = service.decider.decide(informed, service.state, self.now)
-        self.log.append(f"{self.now:%m-%d %H:%M} {service.owner} {delivery.id} {command} -> {decision}")
-        match decision:
-            case None:
-                pass
-            case Premature():
-                return False
-            case Refused():
-                assert isinstance(delivery.body, Command), f"{command} was refused, but no user sent it"
-                self.refusals[delivery.id] = decision
-            case event:
-                service.append(event, own_id)
-                self._waiting.clear()
-                for to in self.services:
-                    self._send(Delivery(to, service.owner, own_id, event))
+        command, cause, began = service.command(delivery), delivery.id, len(service.events)
+        while command is not None and (own_id := event_id(cause, type(command).__name__)) not in service.ids:
+            decision = self._decision(service, command, cause)
+            match decision:
+                case None:
+                    break
+                case Premature():
+                    return False
+                case Refused():
+                    assert isinstance(delivery.body, Command), f"{command} was refused, but no user sent it"
+                    self.refusals[delivery.id] = decision
+                    break
+                case event:
+                    service.append(event, own_id)
+                    self._waiting.clear()
+                    for to in (other for other in self.services if other is not service.owner):
+                        self._send(Delivery(to, service.owner, own_id, event))
+                    command, cause = service.reactions.react(event, own_id), own_id
+        self._follow(service, began)
         return True
 
-    def _follow(self, service: Service, delivery: Delivery) -> None:
-        """Arm what the event made wanted and is wanted still, as the runtime does."""
-        revision = service.ids.index(delivery.id)
-        before = service.wanted[revision - 1] if revision else ()
-        for deadline in service.wanted[revision]:
-            if deadline in before or deadline not in service.wanted[-1]:
+    def _decision(self, service: Service, command: Any, cause: str) -> Any:
+        informed = service.inform(command, [*self.order.events, *self.seller.events])
+        decision = service.decider.decide(informed, service.state, self.now)
+        self.log.append(f"{self.now:%m-%d %H:%M} {service.owner} {cause} {command} -> {decision}")
+        return decision
+
+    def _follow(self, service: Service, began: int) -> None:
+        """Arm what the events since then made wanted, as the runtime does."""
+        before = service.wanted[began - 1] if began else ()
+        for deadline in service.wanted[-1] if service.wanted else ():
+            if deadline in before:
                 continue
             reminder = Delivery(service.owner, "timers", f"{deadline.id}:{deadline.name}", deadline)
             self._put(deadline.due, reminder)

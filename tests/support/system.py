@@ -346,7 +346,8 @@ async def count_of(market: Market, owner: Owner, event: str) -> int:
 @asynccontextmanager
 async def patient(market: Market, *names: str, ack_wait_s: float = 600.0) -> AsyncGenerator[None]:
     """While the block runs, these consumers wait so long for an ack: until then only what is given back comes again."""
-    infos = [info for name, info in (await consumers(market)).items() if name in names]
+    there = await consumers(market)
+    infos = [there[name] for name in names]
     for info in infos:
         await market.js.add_consumer(info.stream_name, config=info.config.evolve(ack_wait=ack_wait_s))
     yield

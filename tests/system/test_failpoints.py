@@ -11,6 +11,7 @@ import pytest_asyncio
 from countermand.contracts.base import Owner
 from countermand.kernel.ids import order_id_from
 from countermand.runtime.failpoints import EXIT_CODE
+from countermand.runtime.streams import TIMERS
 from lab.market import Market
 from lab.stories import STORIES
 from lab.stories.play import Performance, perform
@@ -41,6 +42,8 @@ async def system() -> AsyncGenerator[System]:
         ("order:after_append:OrderCancelled", "change-of-mind", at.CANCELLED_UNPAID),
         ("order:after_append:OrderCancelled", "pocket-refund", at.CANCELLED_REFUNDED),
         ("order:after_append:RefundIssued", "pocket-refund", at.CANCELLED_REFUNDED),
+        ("order:after_append:RefundReceived", "pocket-refund", at.CANCELLED_REFUNDED),
+        ("order:after_append:OrderClosed", "pocket-refund", at.CANCELLED_REFUNDED),
         ("order:after_append:CancelRequested", "change-of-mind", at.CANCELLED_UNPAID),
         ("seller:after_append:SellerAccepted", "pocket-refund", at.CANCELLED_REFUNDED),
         ("order:after_arming:AnswerDue", "change-of-mind", at.CANCELLED_UNPAID),
@@ -83,12 +86,12 @@ async def test_a_crash_there_changes_nothing_of_what_happens(
 
 
 async def test_a_timer_is_not_armed_again_when_what_it_waited_for_has_come(system: System) -> None:
-    """The event that arms it comes again after everything else: the order is closed, so nothing is armed."""
+    """The command whose event arms it comes again after everything else: the order is closed, so nothing is armed."""
     order_id = order_id_from("armed")
     await system.services["order"].stop()
     async with (
         at.connected(system.nats_url) as market,
-        at.patient(market, "order-order", ack_wait_s=LATER_THAN_ALL_ELSE_S),
+        at.patient(market, "order-commands", ack_wait_s=LATER_THAN_ALL_ELSE_S),
     ):
         doomed = await at.start_service(system, "order", {"COUNTERMAND_CRASH_AT": "order:after_arming:AnswerDue"})
         buying = asyncio.create_task(at.Buyer(market, order_id).cancels_unpaid())
@@ -102,6 +105,36 @@ async def test_a_timer_is_not_armed_again_when_what_it_waited_for_has_come(syste
 
         assert (await at.events_of_all(market))[order_id] == at.CANCELLED_UNPAID
         assert [subject for subject in await at.armed_timers(market) if order_id in subject] == []
+
+
+@pytest.mark.parametrize(("paid", "limit"), [(False, "PaymentDue"), (True, "ShipmentDue")])
+async def test_a_crash_between_an_event_and_its_timer_leaves_the_timer_to_redelivery(
+    system: System, *, paid: bool, limit: str
+) -> None:
+    """And not to the reconciler alone: what that has armed at the new process's start is taken away again."""
+    order_id = order_id_from("placed", limit)
+    await system.services["order"].stop()
+    async with (
+        at.connected(system.nats_url) as market,
+        at.patient(market, "order-commands", ack_wait_s=LATER_THAN_ALL_ELSE_S),
+    ):
+
+        async def armed() -> list[str]:
+            return [subject for subject in await at.armed_timers(market) if order_id in subject]
+
+        doomed = await at.start_service(system, "order", {"COUNTERMAND_CRASH_AT": "order:after_append:OrderPlaced"})
+        await at.Buyer(market, order_id).place(paid=paid, profile="manual")
+        assert await at.ended(doomed) == EXIT_CODE
+        assert await armed() == []
+
+        await at.start_service(system, "order", {"RECONCILE_EVERY_S": "600"})
+        await at.until(armed, "the reconciler's first round")
+        await market.js.purge_stream(TIMERS)
+        await at.drained(market)
+
+        assert await armed() == [f"timer.order.{order_id}.{limit}.1"]
+        assert (await at.events_of_all(market))[order_id]["OrderPlaced"] == 1
+        assert await at.dead_letters(market) == []
 
 
 async def played(market: Market, story: Story, run: str) -> Performance:

@@ -25,7 +25,7 @@ EMAILS: Final = 1_000
 IN_FLIGHT: Final = 500
 GRACE_S: Final = 2.0
 BUSY_MACHINE_S: Final = 10.0
-CONNECTIONS: Final = 4
+CONNECTIONS: Final = 10
 """That notify keeps to the mail server."""
 
 A_MAIL_AN_ORDER: Final = Policy(emails=(PromisedEmail.ORDER_PLACED,))
@@ -49,7 +49,7 @@ async def test_order_gives_back_what_it_has_in_hand(system: System, market: Mark
     """With hundreds of commands in flight it ends cleanly, none waits for `ack_wait`, and each is decided once."""
     await system.services["order"].stop()
     orders = await placed(market, "order", ORDERS)
-    async with at.patient(market, "order-commands", "order-order"):
+    async with at.patient(market, "order-commands"):
         order = await at.start_service(system, "order")
         await in_flight(market, Owner.ORDER, "order-commands")
 

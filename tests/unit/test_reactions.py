@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from countermand.contracts import EVENTS
-from countermand.contracts.base import Owner, Role
+from countermand.contracts.base import Role
 from countermand.contracts.dispute import Resolution, ReturnSent, Stance
 from countermand.contracts.order import (
     AcceptanceSuperseded,
@@ -25,17 +25,14 @@ from countermand.contracts.order import (
 from countermand.contracts.seller import DisputeReplied, PartialRefundOffered
 from countermand.kernel.reactions import Reactions
 from services.dispute import commands as dispute
-from services.dispute.reactions import ARMS as DISPUTE_ARMS
 from services.dispute.reactions import REACTIONS as DISPUTE_REACTIONS
 from services.dispute.reactions import TIMERS as DISPUTE_TIMERS
 from services.dispute.reactions import inform
 from services.dispute.view import View, view_of
 from services.order import commands as order
-from services.order.reactions import ARMS as ORDER_ARMS
 from services.order.reactions import REACTIONS as ORDER_REACTIONS
 from services.order.reactions import TIMERS as ORDER_TIMERS
 from services.seller import commands as seller
-from services.seller.reactions import ARMS as SELLER_ARMS
 from services.seller.reactions import REACTIONS as SELLER_REACTIONS
 from services.seller.reactions import TIMERS as SELLER_TIMERS
 from tests.support.disputes import PHOTO, claim, escalated, opened, resolved, settled, usd
@@ -278,16 +275,6 @@ def test_every_deadline_that_a_state_can_want_has_a_timer_and_every_timer_a_dead
     ):
         wanted = {deadline.name for service in services for wants in service.wanted for deadline in wants}
         assert wanted == set(timers)
-
-
-def test_timers_follow_a_services_own_events_only() -> None:
-    for arms, owner in (
-        (ORDER_ARMS, Owner.ORDER),
-        (SELLER_ARMS, Owner.SELLER),
-        (DISPUTE_ARMS, Owner.DISPUTE),
-    ):
-        assert {event.owner for event in arms} == {owner}
-        assert len(arms) == len(set(arms))
 
 
 # The table itself

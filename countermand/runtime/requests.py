@@ -1,0 +1,95 @@
+"""Requests to the broker, many in flight over one inbox: JetStream publishes with their acks, and questions to its API.
+
+nats-py makes a random inbox, a task and a timer of its own for each request, which costs as much as all the rest of a publish.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.errors import APIError, NoStreamResponseError
+
+TIMEOUT_S: Final = 5.0
+"""How long an answer may take; after that a publish's fate is unknown until the stream is read."""
+
+_LOOK_EVERY_S: Final = 0.5
+"""A timeout may come so much later."""
+
+_NO_RESPONDERS: Final = "503"
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """JetStream's answer to a publish: the message's place, and whether its id was there already."""
+
+    sequence: int
+    duplicate: bool
+
+
+class Requests:
+    """Asks the broker over one connection."""
+
+    def __init__(self, nc: Client) -> None:
+        self._nc = nc
+        self._inbox = nc.new_inbox()
+        self._tokens = count()
+        # In the order of their deadlines, since all have the same time.
+        self._waiting: dict[str, tuple[asyncio.Future[bytes], float]] = {}
+        self._look: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Listen for answers. The subscription survives reconnects and ends with the connection."""
+        await self._nc.subscribe(f"{self._inbox}.*", cb=self._answer)
+
+    async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> bytes:
+        """The answer's payload.
+
+        Raises:
+            TimeoutError: none came in time.
+            NoStreamResponseError: nobody listens there: the stream has no leader at the moment.
+        """
+        token = str(next(self._tokens))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes] = loop.create_future()
+        self._waiting[token] = answer, loop.time() + TIMEOUT_S
+        if self._look is None:
+            self._look = loop.call_later(_LOOK_EVERY_S, self._expire, loop)
+        try:
+            await self._nc.publish(subject, payload, f"{self._inbox}.{token}", headers)
+            return await answer
+        finally:
+            self._waiting.pop(token, None)
+
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> Ack:
+        """Store a message; the ack says that it is.
+
+        Raises:
+            APIError: JetStream refuses it, as when a compare-and-set fails.
+            TimeoutError, NoStreamResponseError: as for `ask`.
+        """
+        document: dict[str, Any] = json.loads(await self.ask(subject, payload, headers))
+        if "error" in document:
+            raise APIError.from_error(document["error"])
+        return Ack(document["seq"], document.get("duplicate", False))
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for answer, deadline in list(self._waiting.values()):
+            if deadline > now:
+                break
+            if not answer.done():
+                answer.set_exception(TimeoutError(f"the broker did not answer within {TIMEOUT_S:g} s"))
+        self._look = loop.call_later(_LOOK_EVERY_S, self._expire, loop) if self._waiting else None
+
+    async def _answer(self, msg: Msg) -> None:
+        answer, _ = self._waiting.get(msg.subject.rpartition(".")[2], (None, 0.0))
+        if answer is None or answer.done():
+            return  # Too late: whoever asked has given up.
+        if msg.headers and msg.headers.get("Status") == _NO_RESPONDERS:
+            answer.set_exception(NoStreamResponseError())
+        else:
+            answer.set_result(msg.data)
