@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 pass, 2 bad arguments or configuration, 3 a story or an invariant is broken, 130 interrupted."""
+"""The command line. Exit codes: see `lab.exits`."""
 
 import asyncio
 import importlib
@@ -17,6 +17,7 @@ from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
 from lab.exits import CONFIGURATION, INTERRUPTED, PASS, TERMINATED
 from lab.policy.commands import policy_app
+from lab.spans import seconds
 
 SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
 """Every deployable, as `ls services` lists them."""
@@ -172,7 +173,7 @@ def audit(
         run=run,
         since=command.moment(since) if since else None,
         orders=command.order_ids(orders),
-        grace_s=command.seconds(grace),
+        grace_s=seconds(grace),
         drained=drained,
         mailbox_url=mailbox,
     )
@@ -227,6 +228,123 @@ def simulate(
             policies=tuple(policy or ()),
         )
     return command.run(options, json)
+
+
+@app.command()
+def load(
+    *,
+    rate: Annotated[float | None, typer.Option("--rate", metavar="R", help="orders a second")] = None,
+    duration: Annotated[str | None, typer.Option("--duration", metavar="SPAN", help="of the arrivals, as 30s")] = None,
+    mix: Annotated[str, typer.Option("--mix", metavar="NAME|FILE", help="who buys what from whom")] = "everyday",
+    seed: Seed = 7,
+    arrivals: Annotated[
+        str, typer.Option("--arrivals", metavar="constant|poisson|ramp|burst", help="how they are spread")
+    ] = "poisson",
+    warmup: Annotated[str, typer.Option("--warmup", metavar="SPAN", help="left out of the latencies")] = "2s",
+    clock_rate: Annotated[
+        float, typer.Option("--clock-rate", help="simulated seconds a real second; 86400 are a day")
+    ] = 86_400.0,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="processes here that make the load")] = 1,
+    remote_workers: Annotated[int, typer.Option("--remote-workers", min=0, max=64, help="those that will join")] = 0,
+    join: Annotated[str | None, typer.Option("--join", metavar="RUN", help="be workers of a run elsewhere")] = None,
+    max_in_flight: Annotated[
+        int,
+        typer.Option("--max-in-flight", min=1, help="open orders of a worker, 2 kB each; what arrives beyond is shed"),
+    ] = 1_000_000,
+    drain: Annotated[str, typer.Option("--drain", metavar="SPAN", help="for the last orders to end")] = "5m",
+    threshold: Annotated[
+        list[str] | None, typer.Option("--threshold", help="what the result must be, as request_to_email.p99<250ms")
+    ] = None,
+    abort_on: Annotated[list[str] | None, typer.Option("--abort-on", help="what ends the run at once")] = None,
+    find_max: Annotated[bool, typer.Option("--find-max", help="search the highest rate that holds")] = False,
+    objective: Annotated[list[str] | None, typer.Option("--objective", help="what must hold for --find-max")] = None,
+    fault: Annotated[list[str] | None, typer.Option("--fault", help="as kill:order@20s or smtp:451@10s+20s")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="keep the run here")] = None,
+    json: JsonPath = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", callback=_writable, help="write the report's page here too")
+    ] = None,
+    nats: NatsUrl = None,
+    mailbox: MailboxUrl = None,
+) -> int:
+    """Play many orders on the real system, whatever it makes of them, and say how fast it was and whether all came out right."""
+    from lab.load import capacity, command  # noqa: PLC0415
+    from lab.load.reporting import Copies  # noqa: PLC0415
+
+    if join is not None:
+        return _run(command.join(_named(nats), join, workers))
+    if rate is None or duration is None:
+        msg = "how many, and how long? name --rate and --duration, as in --rate 100 --duration 30s"
+        raise ConfigurationError(msg)
+    if find_max != bool(objective):
+        msg = "--find-max and --objective go together, as in --find-max --objective 'request_to_email.p99<250ms'"
+        raise ConfigurationError(msg)
+    if find_max and (threshold or html):
+        msg = "--find-max knows objectives instead of --threshold, and writes no --html of its own"
+        raise ConfigurationError(msg)
+    wish = command.Wish(
+        rate=rate,
+        duration_s=seconds(duration),
+        mix=mix,
+        seed=seed,
+        arrivals=arrivals,
+        warmup_s=seconds(warmup),
+        clock_rate=clock_rate,
+        in_flight_max=max_in_flight,
+        workers=workers,
+        remote_workers=remote_workers,
+        drain_s=seconds(drain),
+        thresholds=tuple(threshold or ()),
+        abort_on=tuple(abort_on or ()),
+        faults=tuple(fault or ()),
+        folder=out,
+    )
+    options = command.options_of(wish, embedded_system=nats is None)
+    if find_max:
+        return _run(capacity.find_max(options, tuple(objective or ()), nats, mailbox, json))
+    return _run(command.run(options, nats, mailbox, Copies(json, html)))
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="its name, or where it is kept")],
+    json: JsonPath = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", callback=_writable, help="write the report's page here too")
+    ] = None,
+) -> int:
+    """Make the reports of a load run again, from its raw log."""
+    from lab.console import console_of  # noqa: PLC0415
+    from lab.load.reporting import Copies, again  # noqa: PLC0415
+
+    return again(run, Copies(json, html), console_of())
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A.json", help="the result, or the folder, of a run")],
+    b: Annotated[Path, typer.Argument(metavar="B.json", help="of the run that may be worse")],
+    margin: Annotated[str, typer.Option("--margin", help="how much worse is still the same")] = "5%",
+    json: JsonPath = None,
+) -> int:
+    """Put two load runs side by side; exit code 1 if the second is worse beyond the margin."""
+    from lab.console import console_of  # noqa: PLC0415
+    from lab.load import compare  # noqa: PLC0415
+
+    return compare.compare(a, b, margin=_share(margin), console=console_of(), json=json)
+
+
+def _share(text: str) -> float:
+    """`5%` or `0.05`."""
+    number, percent, rest = text.strip().partition("%")
+    try:
+        share = float(number) * (0.01 if percent else 1.0)
+    except ValueError:
+        share = -1.0
+    if rest or not 0 <= share < 10:  # noqa: PLR2004  # Ten times worse is no margin.
+        msg = f"--margin: {text!r} is no share such as 5%"
+        raise ConfigurationError(msg)
+    return share
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

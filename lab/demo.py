@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -16,6 +16,7 @@ from countermand.kernel.ids import order_id_from
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
 from lab.audit.mailbox import received
+from lab.console import console_of
 from lab.exits import BROKEN, PASS
 from lab.market import Market
 from lab.stories import STORIES
@@ -23,14 +24,11 @@ from lab.stories.play import Performance, Verdict, perform, write
 from lab.stories.story import Story
 from lab.system import CARDS, embedded
 
-_WIDTH: Final = 160
-"""Columns where there is no terminal to ask."""
-
 
 async def play_embedded(names: Sequence[str], seed: int, json: Path | None) -> int:
     """Start a system of our own, play, stop it."""
     stories = chosen(names)
-    console = _console()
+    console = console_of()
     console.print("starting NATS, the mailbox and the services …")
     async with embedded() as system:
         # The store is new, so the ids may follow from the seed alone: the same seed gives the same orders.
@@ -39,7 +37,7 @@ async def play_embedded(names: Sequence[str], seed: int, json: Path | None) -> i
 
 async def play_on(nats_url: str, mailbox_url: str | None, names: Sequence[str], seed: int, json: Path | None) -> int:
     """Play on a system that runs already."""
-    return await _play(nats_url, mailbox_url, chosen(names), seed, secrets.token_hex(4), json, _console())
+    return await _play(nats_url, mailbox_url, chosen(names), seed, secrets.token_hex(4), json, console_of())
 
 
 def chosen(names: Sequence[str]) -> list[Story]:
@@ -152,8 +150,3 @@ def _report(performance: Performance, console: Console) -> None:
 def _complain(verdict: Verdict, console: Console) -> None:
     for complaint in verdict.wrong:
         console.print(f"[red]✗ {verdict.story}[/red] (order {verdict.order_id}): {complaint}", highlight=False)
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)

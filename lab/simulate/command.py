@@ -2,9 +2,7 @@
 
 import json
 import shlex
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -17,6 +15,7 @@ from rich.console import Console
 from countermand.kernel.policy import Policy
 from countermand.runtime.policy_file import read_policy
 from countermand.runtime.settings import ConfigurationError
+from lab.console import console_of, now_and_then
 from lab.exits import BROKEN, PASS
 from lab.plan.errand import Errand
 from lab.plan.mix import BUILT_IN, Mix, built_in, errand, errands, load_mix, plan_hash
@@ -28,8 +27,6 @@ from lab.simulate.show import show_comparison, show_guilty, show_life, show_run
 from lab.simulate.shrink import shrink
 
 _AS_PLANNED: Final = "as planned"
-_WIDTH: Final = 160
-_EVERY_S: Final = 2.0
 _SILENT: Final = 50
 _TOLD: Final = 3
 """Orders at fault that are shrunk and told; who sees more learns no more."""
@@ -69,7 +66,7 @@ def run(options: Options, to: Path | None) -> int:
     """
     # What a handler would log of a simulated misfortune is no news.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_SILENT))
-    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    console = console_of()
     mix = built_in(options.mix) if options.mix in BUILT_IN else load_mix(Path(options.mix))
     player = Player(options.seed, faults_of(options.faults), options.replicas)
     plan = plan_hash(mix, options.seed, options.orders)
@@ -128,7 +125,7 @@ def _play(options: Options, mix: Mix, player: Player, policy: Policy | None) -> 
     planned: Iterator[Errand] = islice(errands(mix, options.seed), options.orders)
     if policy is not None:
         planned = (replace(one, policy=policy) for one in planned)
-    return play_all(planned, player, _progress(Console(stderr=True), options.orders))
+    return play_all(planned, player, now_and_then(partial(_how_far, options.orders)))
 
 
 def _one(options: Options, mix: Mix, player: Player, policies: Sequence[Policy], console: Console) -> int:
@@ -146,18 +143,8 @@ def _tell(played: Run, options: Options, policy: str | None, player: Player, con
         show_guilty(fewest, len(lived.struck), options.seed, reproduce(options, fewest, policy), console)
 
 
-def _progress(console: Console, orders: int) -> Callable[[Run], None]:
-    """One line every few seconds."""
-    next_at = time.monotonic() + _EVERY_S
-
-    def note(result: Run) -> None:
-        nonlocal next_at
-        if time.monotonic() >= next_at:
-            next_at += _EVERY_S
-            console.print(
-                f"{result.orders:,} of {orders:,} orders, {result.handled / result.seconds:,.0f} messages/s, "
-                f"{result.violated:,} violations …",
-                highlight=False,
-            )
-
-    return note
+def _how_far(orders: int, result: Run) -> str:
+    return (
+        f"{result.orders:,} of {orders:,} orders, {result.handled / result.seconds:,.0f} messages/s, "
+        f"{result.violated:,} violations …"
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from countermand.contracts import EVENTS
 from countermand.runtime.settings import ConfigurationError
-from lab.audit.command import moment, order_ids, seconds
+from lab.audit.command import moment, order_ids
 from lab.audit.fact import COMMANDS, UNREADABLE, Fact, command, event, nanoseconds
 from lab.audit.invariants import Findings, Invariant, Violation
 from lab.audit.mailbox import compare
@@ -15,6 +15,7 @@ from lab.audit.merging import merged
 from lab.audit.report import report_of
 from lab.audit.table import KNOWN, MACHINES, START, step
 from lab.audit.totals import Lateness, Totals
+from lab.spans import seconds
 
 _HEADERS = "NATS/1.0\r\nNats-Msg-Id: m\r\nce-id: a:B\r\nce-causationid: a\r\nce-correlationid: c\r\nce-simtime: 2023-03-01\r\n\r\n"
 
