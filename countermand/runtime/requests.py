@@ -30,6 +30,32 @@ class Ack:
     duplicate: bool
 
 
+async def put(nc: Client, subject: str, reply: str, headers: dict[str, str] | None, payload: bytes) -> None:
+    """What `nc.publish` does, with headers written in one go: name by name they took 15 % of an order service's time.
+
+    Raises:
+        ValueError: a header has a line break, or the subject one or a space.
+    """
+    if not headers or not nc.is_connected or nc.is_draining_pubs or len(payload) > nc.max_payload:
+        await nc.publish(subject, payload, reply, headers)
+        return
+    block = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if (
+        block.count("\n") != len(headers)
+        or block.count("\r") != len(headers)
+        or not subject.isprintable()
+        or " " in subject
+    ):
+        msg = f"a subject or a header of a message to {subject!r} has a line break or a space"
+        raise ValueError(msg)
+    head = f"NATS/1.0\r\n{block}\r\n".encode()
+    command = f"HPUB {subject} {reply} {len(head)} {len(head) + len(payload)}\r\n".encode()
+    # nats-py's own way from here on; tests/integration/test_requests.py tells when it changes.
+    await nc._send_command(b"".join((command, head, payload, b"\r\n")))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if nc._flush_queue is not None and nc._flush_queue.empty():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        await nc._flush_pending()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
 class Requests:
     """Asks the broker over one connection."""
 
@@ -59,7 +85,7 @@ class Requests:
         if self._look is None:
             self._look = loop.call_later(_LOOK_EVERY_S, self._expire, loop)
         try:
-            await self._nc.publish(subject, payload, f"{self._inbox}.{token}", headers)
+            await put(self._nc, subject, f"{self._inbox}.{token}", headers, payload)
             return await answer
         finally:
             self._waiting.pop(token, None)

@@ -152,7 +152,9 @@ class Service:
         started = time.perf_counter()
         delivered = JetStreamDelivered(raw, self._names)
         handled = await self._handler.settle(delivered)
-        _log.info(
+        # What asked for nothing is most of what some services hear.
+        say = _log.debug if handled.outcome == "heard" else _log.info
+        say(
             "message.handled",
             subject=delivered.subject,
             outcome=handled.outcome,

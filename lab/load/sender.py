@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from countermand.contracts.base import Command
 from countermand.contracts.subjects import command_subject
 from countermand.runtime.names import Names
+from countermand.runtime.requests import put
 from lab.lean import LeanClient
 
 _AGAIN_AFTER_S: Final = 5.0
@@ -88,7 +89,7 @@ class Sender:
 
     async def _publish(self, token: str, sent: _Sent) -> None:
         with contextlib.suppress(NatsError):  # Away since a moment ago: sent again.
-            await self._nc.publish(sent.subject, sent.payload, reply=f"{self._inbox}.{token}", headers=sent.headers)
+            await put(self._nc, sent.subject, f"{self._inbox}.{token}", sent.headers, sent.payload)
 
     def _acked(self, subject: bytes, _reply: bytes, data: bytes, _headers: bytes) -> None:
         token = subject.rpartition(b".")[2]

@@ -13,7 +13,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 from countermand.runtime import requests as module
 from countermand.runtime.embedded import NatsServer
 from countermand.runtime.outage import is_outage
-from countermand.runtime.requests import Ack, Requests
+from countermand.runtime.requests import Ack, Requests, put
 from tests.integration.conftest import WITHIN_S, eventually
 
 WRONG_LAST_SEQUENCE = 10071
@@ -151,3 +151,27 @@ async def test_answers_come_over_a_new_connection_too(server: NatsServer, reques
 
     await eventually(is_stored)
     assert [error for error in errors if not is_outage(error)] == []
+
+
+async def test_headers_and_payload_arrive_as_they_were_given(nc: Client) -> None:
+    """They are written past nats-py, which reads them here."""
+    heard: asyncio.Queue[Msg] = asyncio.Queue()
+    await nc.subscribe("wire.>", cb=heard.put)
+    headers = {"ce-id": "c1:Zürich", "empty": "", "long": "x" * 5_000, "colons": "a: b: c"}
+    await put(nc, "wire.a", "back", headers, b"{\r\n}")
+    msg = await asyncio.wait_for(heard.get(), 5)
+    assert (msg.subject, msg.reply, msg.data, msg.headers) == ("wire.a", "back", b"{\r\n}", headers)
+
+
+@pytest.mark.parametrize(
+    ("subject", "headers"),
+    [
+        ("wire.a", {"a": "b\r\nNats-Rollup: all"}),
+        ("wire.a", {"a\n": "b"}),
+        ("wire.a b", {"a": "b"}),
+        ("wire\r\n", {"a": "b"}),
+    ],
+)
+async def test_nothing_can_be_smuggled_into_a_message(nc: Client, subject: str, headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="line break or a space"):
+        await put(nc, subject, "back", headers, b"")
