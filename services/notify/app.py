@@ -36,7 +36,7 @@ class MailSettings(BaseSettings):
 
     smtp_url: str = Field(default="smtp://127.0.0.1:2525", description="any SMTP server")
     mail_from: str = Field(default="Countermand <orders@countermand.example>", description="the sender")
-    smtp_connections: int = Field(default=10, ge=1, le=100, description="kept open side by side")
+    smtp_connections: int = Field(default=40, ge=1, le=100, description="kept open side by side")
 
 
 class Postman:

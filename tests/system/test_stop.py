@@ -25,7 +25,7 @@ EMAILS: Final = 1_000
 IN_FLIGHT: Final = 500
 GRACE_S: Final = 2.0
 BUSY_MACHINE_S: Final = 10.0
-CONNECTIONS: Final = 10
+CONNECTIONS: Final = 40
 """That notify keeps to the mail server."""
 
 A_MAIL_AN_ORDER: Final = Policy(emails=(PromisedEmail.ORDER_PLACED,))
