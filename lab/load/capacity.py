@@ -15,11 +15,11 @@ from rich.table import Table
 from lab.console import console_of
 from lab.exits import INTERRUPTED, PASS, THRESHOLD
 from lab.load.command import interruptible, named, one_run, target_of
+from lab.load.figures.result import LATE_SHARE_MAX, Result
+from lab.load.figures.thresholds import Threshold
 from lab.load.options import Options
 from lab.load.reporting import RUNS
-from lab.load.result import LATE_SHARE_MAX, Result
 from lab.load.search import highest
-from lab.load.thresholds import Threshold
 
 SCHEMA: Final = "https://countermand.example/schemas/load-search.v1.json"
 FILE: Final = "search.json"

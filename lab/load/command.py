@@ -24,15 +24,15 @@ from countermand.runtime.settings import ConfigurationError, explain, load_setti
 from lab.audit.mailbox import received
 from lab.console import console_of
 from lab.exits import INTERRUPTED, PASS
-from lab.load.connection import connected
-from lab.load.crew import start_worker
-from lab.load.faults import Fault, check
+from lab.load.figures.thresholds import Threshold
 from lab.load.options import Options, Target
 from lab.load.plan import ARRIVALS_MAX, LoadPlan, arrivals_of
+from lab.load.play.connection import connected
+from lab.load.play.crew import start_worker
+from lab.load.play.faults import Fault, check
+from lab.load.play.run import play
+from lab.load.play.wire import Topics, ask
 from lab.load.reporting import NONE, RUNS, Copies, Reported, reported
-from lab.load.run import play
-from lab.load.thresholds import Threshold
-from lab.load.wire import Topics, ask
 from lab.market import Market
 from lab.plan.mix import BUILT_IN, built_in, errand, load_mix
 from lab.simulate.life import BASE

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from countermand.runtime.names import Names
-from lab.load.faults import Fault
+from lab.load.figures.thresholds import Threshold
 from lab.load.plan import LoadPlan
-from lab.load.thresholds import Threshold
+from lab.load.play.faults import Fault
 from lab.system import System
 
 DRAIN_S: Final = 300.0

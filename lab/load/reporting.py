@@ -8,11 +8,11 @@ from typing import Final
 from rich.console import Console
 
 from countermand.runtime.settings import ConfigurationError
-from lab.load.measure import measure
+from lab.load.figures.measure import measure
+from lab.load.figures.result import Result
 from lab.load.rawlog import RawLog
 from lab.load.report import PAGE, write_all
 from lab.load.report.summary import show
-from lab.load.result import Result
 
 RUNS: Final = Path("countermand-runs")
 """Runs are kept here, unless they are told where."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.load.measure import measure
+from lab.load.figures.measure import measure
+from lab.load.figures.result import Result
 from lab.load.rawlog import SCHEMA, RawLog, RawLogWriter
-from lab.load.result import Result
 
 SECONDS = 20.0
 WARMUP_S = 5.0

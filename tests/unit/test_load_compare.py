@@ -11,10 +11,10 @@ from rich.console import Console
 
 from countermand.runtime.settings import ConfigurationError
 from lab import exits
-from lab.load.bootstrap import Drawn, ratio_of_means, ratio_of_quantiles
-from lab.load.compare import compare
-from lab.load.result import FILE
-from lab.load.sparse import Spans
+from lab.load.figures.bootstrap import Drawn, ratio_of_means, ratio_of_quantiles
+from lab.load.figures.compare import compare
+from lab.load.figures.result import FILE
+from lab.load.figures.sparse import Spans
 from tests.support.raw_logs import BROKEN_AUDIT, measured, plain, sample
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from countermand.runtime.settings import ConfigurationError
-from lab.load.faults import Fault, check
+from lab.load.play.faults import Fault, check
 
 
 @pytest.mark.parametrize(

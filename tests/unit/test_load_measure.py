@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from lab import exits
-from lab.load.histogram import Histogram
-from lab.load.result import Verdict
-from lab.load.sparse import COARSE_BITS, Spans
+from lab.load.figures.histogram import Histogram
+from lab.load.figures.result import Verdict
+from lab.load.figures.sparse import COARSE_BITS, Spans
 from tests.support.raw_logs import AUDIT, BROKEN_AUDIT, fault, measured, order, plain, request, sample, tick
 
 CLEAN: dict[str, Any] = {"stopped": None, "drained": True, "audit": AUDIT}

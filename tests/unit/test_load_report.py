@@ -16,12 +16,12 @@ from hdrh.log import HistogramLogReader
 from rich.console import Console
 
 from countermand.runtime.settings import ConfigurationError
-from lab.load.histogram import DIGITS, HIGHEST_US, LOWEST_US
+from lab.load.figures.histogram import DIGITS, HIGHEST_US, LOWEST_US
+from lab.load.figures.result import FILE, Result
 from lab.load.report import HLOG, PAGE, SERIES, write_all
 from lab.load.report.html import page
 from lab.load.report.scale import Scale, linear, logarithmic, nines, seconds
 from lab.load.report.summary import show
-from lab.load.result import FILE, Result
 from tests.support.raw_logs import AUDIT, BROKEN_AUDIT, fault, measured, plain, sample, tick
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs/load-result.v1.schema.json"

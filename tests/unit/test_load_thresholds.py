@@ -3,7 +3,7 @@
 import pytest
 
 from countermand.runtime.settings import ConfigurationError
-from lab.load.thresholds import Threshold
+from lab.load.figures.thresholds import Threshold
 
 DOCUMENT = {
     "latency_ms": {"request_to_email": {"p99": 249.9, "count": 12}},

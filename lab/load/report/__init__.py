@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
+from lab.load.figures.result import FILE, Result
 from lab.load.report import hlog, html, series
-from lab.load.result import FILE, Result
 
 SERIES: Final = "series.csv"
 HLOG: Final = "latency.hlog"

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from lab.load.result import Result
-from lab.load.sparse import Spans, longest_of
+from lab.load.figures.result import Result
+from lab.load.figures.sparse import Spans, longest_of
 
 _VERSION: Final = "1.3"
 """Of the format: the first with tags is 1.2, and readers of 1.3 read it too."""

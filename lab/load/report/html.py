@@ -8,10 +8,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lab.audit.invariants import Invariant
-from lab.load.metrics import HOPS, LATENCIES, METRICS
+from lab.load.figures.metrics import HOPS, LATENCIES, METRICS
+from lab.load.figures.result import Result, Verdict
 from lab.load.report import figures, summary
 from lab.load.report.charts import charts_of
-from lab.load.result import Result, Verdict
 
 
 def write(result: Result, path: Path) -> None:

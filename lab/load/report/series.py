@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from lab.load.result import Result
+from lab.load.figures.result import Result
 
 
 def write(result: Result, path: Path) -> None:

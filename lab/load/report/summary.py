@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from lab.load.metrics import HOPS
+from lab.load.figures.metrics import HOPS
+from lab.load.figures.result import Result, Verdict
 from lab.load.report.figures import NONE, counted, number, words
-from lab.load.result import Result, Verdict
 
 _COLUMNS: Final = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9", "max": "max"}
 _TELLING_SHARE: Final = 0.1

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from countermand.runtime.settings import ConfigurationError
 from lab import exits
-from lab.load.bootstrap import Interval, blocks_of, ratio_of_means, ratio_of_quantiles
-from lab.load.histogram import QUANTILES
-from lab.load.metrics import LATENCIES
+from lab.load.figures.bootstrap import Interval, blocks_of, ratio_of_means, ratio_of_quantiles
+from lab.load.figures.histogram import QUANTILES
+from lab.load.figures.metrics import LATENCIES
+from lab.load.figures.result import Result
 from lab.load.report.figures import NONE, number, words
-from lab.load.result import Result
 
 SCHEMA: Final = "https://countermand.example/schemas/load-comparison.v1.json"
 _COMPARED: Final = ("p50", "p90", "p99")

@@ -10,8 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from lab.console import LINE_EVERY_S
-from lab.load.gauges import Gauges
-from lab.load.sparse import Spans
+from lab.load.figures.sparse import Spans
+from lab.load.play.gauges import Gauges
 
 _SHOWN: Final = ("request_to_answer", "request_to_email")
 _FRESH_EVERY_S: Final = 1.0

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lab.load.metrics import HEADLINES, METRICS, OF_ORDERS, OF_REQUESTS, spans_of
+from lab.load.figures.metrics import HEADLINES, METRICS, OF_ORDERS, OF_REQUESTS, spans_of
+from lab.load.figures.sparse import COARSE_BITS, Spans
 from lab.load.plan import LATE_S
-from lab.load.sparse import COARSE_BITS, Spans
 
 BLOCKS: Final = 25
 """Parts of the measured window: enough to resample for an interval, few enough that each holds many orders."""

@@ -9,10 +9,10 @@ from countermand.runtime.settings import ConfigurationError
 from lab.audit.options import Options
 from lab.audit.run import audit
 from lab.lean import LeanClient
-from lab.load.gauges import Gauges
 from lab.load.options import Target
+from lab.load.play.gauges import Gauges
+from lab.load.play.samples import Backlog, Processes, pids_of
 from lab.load.rawlog import RawLogWriter
-from lab.load.samples import Backlog, Processes, pids_of
 from lab.market import Market
 from lab.system import System
 

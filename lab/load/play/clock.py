@@ -7,7 +7,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
-from lab.load.wire import ANSWER_S
+from lab.load.play.wire import ANSWER_S
 
 _LOOKS: Final = 7
 """The answer with the shortest way is the best one; of seven, one has a free way."""

@@ -14,9 +14,9 @@ from countermand.runtime.embedded import Child, spawn
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError
 from lab.lean import LeanClient
-from lab.load.clock import broker_ahead_s
 from lab.load.plan import LoadPlan
-from lab.load.wire import Tick, Topics, ask, packed, unpacked
+from lab.load.play.clock import broker_ahead_s
+from lab.load.play.wire import Tick, Topics, ask, packed, unpacked
 
 _AHEAD_S: Final = 0.5
 """From the word to start until the start: the word travels in milliseconds, and a busy machine needs some hundred more."""
@@ -151,7 +151,7 @@ class Crew:
 async def start_worker(number: int, nats_url: str, run: str, folder: Path) -> Child:
     """A worker process on this machine; its log is `load-<number>.log` in the folder."""
     return await spawn(
-        [sys.executable, "-m", "lab.load.worker", nats_url, run, str(folder)],
+        [sys.executable, "-m", "lab.load.play.worker", nats_url, run, str(folder)],
         log_path=folder / f"load-{number}.log",
         name=f"load-{number}",
     )

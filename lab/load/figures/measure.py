@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lab.load.metrics import ANSWER, EMAIL, START_LAG
+from lab.load.figures.metrics import ANSWER, EMAIL, START_LAG
+from lab.load.figures.recovery import recoveries
+from lab.load.figures.result import SCHEMA, Result, judge
+from lab.load.figures.sparse import Spans
+from lab.load.figures.tally import Tally, Window, step_of
+from lab.load.figures.thresholds import Threshold
+from lab.load.figures.usage import Meter, backlog, in_flight, last_ticks, meters, total, waiting
 from lab.load.plan import Arrivals
 from lab.load.rawlog import RawLog
-from lab.load.recovery import recoveries
-from lab.load.result import SCHEMA, Result, judge
-from lab.load.sparse import Spans
-from lab.load.tally import Tally, Window, step_of
-from lab.load.thresholds import Threshold
-from lab.load.usage import Meter, backlog, in_flight, last_ticks, meters, total, waiting
 
 _PLANNED: Final = ("rate", "duration_s", "warmup_s", "arrivals", "clock_rate", "in_flight_max")
 _SPECTRUM: Final = (50.0, 99.0)

@@ -10,7 +10,7 @@ from itertools import accumulate
 from random import Random
 from typing import Any, Final
 
-from lab.load.sparse import Spans, longest_of, rank
+from lab.load.figures.sparse import Spans, longest_of, rank
 
 DRAWS: Final = 400
 """Draws for an interval: more would move its ends by less than a run differs from the next."""

@@ -8,7 +8,7 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, Self, cast
 
 from countermand.runtime.settings import ConfigurationError
-from lab.load.metrics import LATENCIES, START_LAG
+from lab.load.figures.metrics import LATENCIES, START_LAG
 
 STATISTICS: Final = ("p50", "p90", "p99", "p999", "max", "mean", "count")
 FIGURES: Final = (

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lab.load.metrics import ANSWER, EMAIL
-from lab.load.sparse import Spans
-from lab.load.tally import Window
+from lab.load.figures.metrics import ANSWER, EMAIL
+from lab.load.figures.sparse import Spans
+from lab.load.figures.tally import Window
 
 LATE_BY: Final = 3.0
 """An answer is late when it took so many times the usual p99."""

@@ -22,18 +22,18 @@ from lab.audit.options import Options as AuditOptions
 from lab.audit.report import Report
 from lab.audit.run import audit
 from lab.lean import LeanClient
-from lab.load.connection import connected
-from lab.load.crew import Crew
-from lab.load.faults import strike
-from lab.load.gauges import Gauges
-from lab.load.letters import arrivals, note_arrivals
-from lab.load.live import View, progress_of
+from lab.load.figures.result import INTERRUPTED
 from lab.load.options import Options, Target
 from lab.load.plan import arrivals_of
+from lab.load.play.connection import connected
+from lab.load.play.crew import Crew
+from lab.load.play.faults import strike
+from lab.load.play.gauges import Gauges
+from lab.load.play.letters import arrivals, note_arrivals
+from lab.load.play.live import View, progress_of
+from lab.load.play.watch import death_of_a_service, look_at_some, sample
+from lab.load.play.wire import Tick
 from lab.load.rawlog import SCHEMA, RawLog, RawLogWriter
-from lab.load.result import INTERRUPTED
-from lab.load.watch import death_of_a_service, look_at_some, sample
-from lab.load.wire import Tick
 from lab.market import Market
 
 _BEAT_S: Final = 0.25

@@ -1,6 +1,6 @@
 """One process of load: plays its share of the plan's orders, and keeps a line of what became of each.
 
-Run as `python -m lab.load.worker NATS_URL RUN FOLDER`; the run's coordinator tells it the plan and its share.
+Run as `python -m lab.load.play.worker NATS_URL RUN FOLDER`; the run's coordinator tells it the plan and its share.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ from countermand.runtime.names import Names
 from countermand.runtime.settings import load_settings
 from lab.facts import ANSWERS
 from lab.lean import LeanClient
-from lab.load.clock import broker_ahead_s
-from lab.load.connection import connected
-from lab.load.flow import CLOSED, MEASURED, PROMISED_BY, SENT, Flow, Request
-from lab.load.histogram import Histogram
-from lab.load.listener import Listener
+from lab.load.figures.histogram import Histogram
 from lab.load.plan import LATE_S, LoadPlan, schedule
-from lab.load.sender import Sender
-from lab.load.wire import PIECE_BYTES, Tick, Topics, ask, packed, unpacked
+from lab.load.play.clock import broker_ahead_s
+from lab.load.play.connection import connected
+from lab.load.play.flow import CLOSED, MEASURED, PROMISED_BY, SENT, Flow, Request
+from lab.load.play.listener import Listener
+from lab.load.play.sender import Sender
+from lab.load.play.wire import PIECE_BYTES, Tick, Topics, ask, packed, unpacked
 from lab.plan.errand import Errand
 from lab.plan.mix import errand
 from lab.plan.persona import Act

@@ -3,8 +3,8 @@
 from collections import Counter, deque
 from typing import Any, Final
 
-from lab.load.sparse import Spans
-from lab.load.wire import Tick
+from lab.load.figures.sparse import Spans
+from lab.load.play.wire import Tick
 
 WINDOW_S: Final = 5.0
 """What counts as now: long enough for a p99, short enough to abort in time."""

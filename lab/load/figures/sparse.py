@@ -8,7 +8,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Self
 
-from lab.load.histogram import HIGHEST_US, LOWEST_US, QUANTILES, Histogram
+from lab.load.figures.histogram import HIGHEST_US, LOWEST_US, QUANTILES, Histogram
 
 _EXACT_BITS: Final = 11
 """Below 2^11 µs every microsecond has a cell of its own: what three significant digits take."""
