@@ -17,7 +17,9 @@ from tests.support.system import WITHIN_S, Ran, countermand, launched, press_ctr
 PLAYED_WITHIN_S: Final = 120.0
 """A run of seconds, with its start and its audit, on a machine that is busy with other tests."""
 
-EVERYDAY_WITHIN_S: Final = 380.0
+TRIES: Final = 3
+
+EVERYDAY_WITHIN_S: Final = 200.0
 """The slowest flows of the everyday mix take 90 simulated days."""
 
 
@@ -37,15 +39,23 @@ def assert_fails_with(ran: Ran, result: dict[str, Any], verdict: str, reason: st
         assert (ran.code, result["verdict"]) == (99, verdict)
 
 
-@pytest.mark.timeout(400)
+def was_too_busy(result: dict[str, Any]) -> bool:
+    """Whether all that is wrong is that the other tests kept the generator waiting: then a run says nothing, and is made again."""
+    return result["verdict"] == "invalid" and all("more than 10 ms late" in said for said in result["reasons"])
+
+
+@pytest.mark.timeout(TRIES * EVERYDAY_WITHIN_S)
 async def test_a_hundred_orders_a_second_with_a_service_killed_meanwhile_all_come_out_right(tmp_path: Path) -> None:
     """Poisson arrivals of the everyday mix, and kill -9: the verdict is pass, and every file is there."""
-    ran, result = await load(
-        tmp_path / "run",
-        *("--rate", "100", "--duration", "10s", "--mix", "everyday", "--seed", "7", "--arrivals", "poisson"),
-        *("--fault", "kill:order@4s", "--threshold", "violations==0", "--json", str(tmp_path / "copy.json")),
-        within_s=EVERYDAY_WITHIN_S,
-    )
+    for _ in range(TRIES):
+        ran, result = await load(
+            tmp_path / "run",
+            *("--rate", "100", "--duration", "10s", "--mix", "everyday", "--seed", "7", "--arrivals", "poisson"),
+            *("--fault", "kill:order@4s", "--threshold", "violations==0", "--json", str(tmp_path / "copy.json")),
+            within_s=EVERYDAY_WITHIN_S,
+        )
+        if not was_too_busy(result):
+            break
     assert (ran.code, result["verdict"], result["reasons"]) == (0, "pass", []), ran.err
     flows = result["flows"]
     assert flows["planned"] == flows["started"] + flows["shed"]
