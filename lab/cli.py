@@ -329,7 +329,7 @@ def compare(
 ) -> int:
     """Put two load runs side by side; exit code 1 if the second is worse beyond the margin."""
     from lab.console import console_of  # noqa: PLC0415
-    from lab.load.figures import compare  # noqa: PLC0415
+    from lab.load.report import compare  # noqa: PLC0415
 
     return compare.compare(a, b, margin=_share(margin), console=console_of(), json=json)
 

@@ -5,7 +5,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-_SELDOM: Final = (100_000, 50, 1_000)
+_SELDOM: Final = (50_000, 20, 20)
+"""Still often enough that the few cycles a service makes in a day do not add up."""
 
 
 @contextmanager

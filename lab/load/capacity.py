@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.console import console_of
-from lab.exits import INTERRUPTED, PASS, THRESHOLD
 from lab.load.command import interruptible, named, one_run, target_of
-from lab.load.figures.result import LATE_SHARE_MAX, Result
+from lab.load.figures.result import Result, Verdict
 from lab.load.figures.thresholds import Threshold
 from lab.load.options import Options
 from lab.load.reporting import RUNS
@@ -31,13 +30,14 @@ up has a tenth of a second of them in hand, and one that does not has more with 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One run of the search; `failed` is why it did not hold."""
+    """One run of the search; `verdict` is its own, and `failed` is why the rate did not hold."""
 
     rate: float
     seed: int
     folder: Path
     achieved: float
     figures: Mapping[str, float | None]
+    verdict: Verdict
     failed: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
@@ -48,6 +48,7 @@ class Step:
             "run": str(self.folder),
             "achieved": self.achieved,
             "figures": dict(self.figures),
+            "verdict": str(self.verdict),
             "ok": not self.failed,
             "failed": list(self.failed),
         }
@@ -74,12 +75,12 @@ class _Search:
         folder = self.folder / f"step-{number + 1}"
         async with target_of(self.nats_url, self.mailbox_url, self.progress) as target:
             came = await one_run(replace(self.options, plan=plan, folder=folder), target, self.stop, self.progress)
-        if self.stop.is_set():
+        step = step_of(came.result, self.objectives, rate, folder)
+        if self.stop.is_set() and step.verdict is not Verdict.BROKEN:
             raise _StopSearchError
-        step = _step(came.result, self.objectives, rate, folder)
         self.steps.append(step)
         verdict = "; ".join(step.failed) or "holds"
-        self.progress.print(f"step {number + 1}: {rate:g} orders/s: {verdict}", highlight=False)
+        self.progress.print(f"step {number + 1}: {rate:g} orders/s: {verdict}", highlight=False, markup=False)
         return not step.failed
 
 
@@ -94,7 +95,11 @@ async def find_max(
     mailbox_url: str | None,
     to: Path | None,
 ) -> int:
-    """Search, print the steps and the rate, and write `search.json`. 0 if a rate held, 99 if none did.
+    """Search, print the steps and the rate, and write `search.json`.
+
+    Returns:
+        3 if an invariant broke in any step, whatever rate held; else 130 if a person ended the search, 0 if a rate held and
+        99 if none did.
 
     Raises:
         ConfigurationError: as a run.
@@ -110,33 +115,38 @@ async def find_max(
         except _StopSearchError:
             interrupted = True
             found = max((step.rate for step in search.steps if not step.failed), default=None)
-    _write(search, found, [folder / FILE, *([to] if to else [])])
+    verdict = verdict_of(search.steps, found, interrupted=interrupted)
+    _write(search, found, verdict, [folder / FILE, *([to] if to else [])])
     _show(search, found, console)
+    return verdict.exit_code
+
+
+def verdict_of(steps: Sequence[Step], found: float | None, *, interrupted: bool) -> Verdict:
+    """What a search comes to: that an invariant broke weighs more than whatever rate held."""
+    if any(step.verdict is Verdict.BROKEN for step in steps):
+        return Verdict.BROKEN
     if interrupted:
-        return INTERRUPTED
-    return THRESHOLD if found is None else PASS
+        return Verdict.INTERRUPTED
+    return Verdict.THRESHOLD if found is None else Verdict.PASS
 
 
-def _step(result: Result, objectives: tuple[Threshold, ...], rate: float, folder: Path) -> Step:
+def step_of(result: Result, objectives: tuple[Threshold, ...], rate: float, folder: Path) -> Step:
+    """A run as a step: it fails by an objective, for every reason of its own verdict, and by a backlog that grew."""
     document = result.document()
     failed = [objective.text for objective in objectives if not objective.holds(document)]
-    if document["violations"] != 0:
-        failed.append(f"{document['violations']} violations")
-    if document["stopped"]:
-        failed.append(f"aborted: {document['stopped']}")
-    elif not document["drained"]:
-        failed.append("not drained")
-    if (late := document["generator"]["late_share"]) > LATE_SHARE_MAX:
-        failed.append(f"{late:.1%} started late")
+    failed += [reason.rstrip(".") for reason in document["reasons"]]
     waiting = _waiting(document)
-    if waiting is None or waiting > BACKLOG_S * rate:
-        failed.append(f"a backlog of {waiting or 0:,.0f} messages")
+    if waiting is None:
+        failed.append("nobody knows how many messages waited")
+    elif waiting > BACKLOG_S * rate:
+        failed.append(f"a backlog of {waiting:,.0f} messages")
     return Step(
         rate=rate,
         seed=document["seed"],
         folder=folder,
         achieved=document["rate"]["achieved"],
         figures={objective.text: objective.value(document) for objective in objectives},
+        verdict=result.verdict,
         failed=tuple(failed),
     )
 
@@ -150,9 +160,11 @@ def _waiting(document: Mapping[str, Any]) -> float | None:
     return median(known) if known else None
 
 
-def _write(search: _Search, found: float | None, paths: list[Path]) -> None:
+def _write(search: _Search, found: float | None, verdict: Verdict, paths: list[Path]) -> None:
     document = {
         "schema": SCHEMA,
+        "seed": search.options.plan.seed,
+        "verdict": str(verdict),
         "objective": [objective.text for objective in search.objectives],
         "max_rate": found,
         "steps": [step.document() for step in search.steps],

@@ -1,6 +1,7 @@
 """`countermand load`: read what is wished, play it, report it; the exit code is the verdict."""
 
 import asyncio
+import os
 import secrets
 import signal
 import tempfile
@@ -30,8 +31,10 @@ from lab.load.plan import ARRIVALS_MAX, LoadPlan, arrivals_of
 from lab.load.play.connection import connected
 from lab.load.play.crew import start_worker
 from lab.load.play.faults import Fault, check
+from lab.load.play.gauges import check_conditions
 from lab.load.play.run import play
 from lab.load.play.wire import Topics, ask
+from lab.load.rawlog import refuse_another_run
 from lab.load.reporting import NONE, RUNS, Copies, Reported, reported
 from lab.market import Market
 from lab.plan.mix import BUILT_IN, built_in, errand, load_mix
@@ -73,22 +76,26 @@ def options_of(wish: Wish, *, embedded_system: bool) -> Options:
     fields = ("rate", "duration_s", "seed", "arrivals", "warmup_s", "clock_rate", "in_flight_max")
     plan = _plan({"run": "load", "mix": mix, **{name: getattr(wish, name) for name in fields}})
     faults = tuple(map(Fault.parse, wish.faults))
-    check(faults, plan.duration_s)
+    check(faults, plan.duration_s, mail_is_ours="SMTP_URL" not in os.environ)
     if faults and not embedded_system:
         msg = "--fault works on an embedded system only: leave out --nats, and NATS_URL"
         raise ConfigurationError(msg)
     if wish.remote_workers and embedded_system:
         msg = "an embedded system cannot be reached from other machines: name a running one with --nats for --remote-workers"
         raise ConfigurationError(msg)
+    abort_on = tuple(map(Threshold.parse, wish.abort_on))
+    check_conditions(abort_on)
     plan = named(plan)
+    folder = wish.folder or RUNS / plan.run
+    refuse_another_run(folder)
     return Options(
         plan=plan,
-        folder=wish.folder or RUNS / plan.run,
+        folder=folder,
         workers=wish.workers,
         remote_workers=wish.remote_workers,
         drain_s=wish.drain_s,
         thresholds=tuple(map(Threshold.parse, wish.thresholds)),
-        abort_on=tuple(map(Threshold.parse, wish.abort_on)),
+        abort_on=abort_on,
         faults=faults,
     )
 

@@ -23,7 +23,7 @@ class Options:
         workers: processes on this machine; `remote_workers` join from others.
         drain_s: how long, after the last arrival, the orders may take to end.
         thresholds: what the result must be.
-        abort_on: what ends the run at once when it comes true.
+        abort_on: what ends the arrivals at once when it comes true.
     """
 
     plan: LoadPlan

@@ -86,19 +86,22 @@ class RawLogWriter:
         """Begin a log in a folder, which is made.
 
         Raises:
-            ConfigurationError: it cannot be written.
+            ConfigurationError: it cannot be written, or has the log of another run.
         """
         self.path = folder / FILE
+        refuse_another_run(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("wb")
+            self._file = self.path.open("xb")
         except OSError as error:
             msg = f"{self.path}: cannot be written: {error.strerror}"
             raise ConfigurationError(msg) from error
         self._stream = zstandard.ZstdCompressor(level=_LEVEL).stream_writer(self._file)
+        self._is_empty = True
 
     def write(self, kind: str, document: Mapping[str, Any]) -> None:
         """Add a line."""
+        self._is_empty = False
         self._stream.write(json.dumps({"type": kind, **document}, separators=(",", ":")).encode() + b"\n")
 
     def write_orders(self, worker_log: Path, note: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> int:
@@ -116,10 +119,23 @@ class RawLogWriter:
         self._file.flush()
 
     def close(self) -> None:
-        """End the log; again is nothing."""
+        """End the log; again is nothing. A run that never began leaves none."""
         if not self._file.closed:
             self._stream.close()
             self._file.close()
+            if self._is_empty:
+                self.path.unlink()
+
+
+def refuse_another_run(folder: Path) -> None:
+    """Make sure that a folder has no log yet.
+
+    Raises:
+        ConfigurationError: it has.
+    """
+    if (folder / FILE).exists():
+        msg = f"{folder} already holds a run: name another folder with --out, or remove it"
+        raise ConfigurationError(msg)
 
 
 def _checked(path: Path) -> Iterator[bytes]:

@@ -54,7 +54,7 @@ def reported(log: RawLog, copies: Copies = NONE) -> Reported:
         files = write_all(result, folder)
         if copies.json:
             result.write(copies.json)
-        if copies.html:
+        if copies.html and not (copies.html.exists() and copies.html.samefile(folder / PAGE)):
             shutil.copyfile(folder / PAGE, copies.html)
     except OSError as error:
         msg = f"{error.filename}: cannot be written: {error.strerror}"

@@ -17,6 +17,7 @@ AUDIT: dict[str, Any] = {
     },
     "emails": {"promised": 9, "delivered": 9, "failed": 0, "duplicates": 1, "lost": 0},
 }
+"""Without the number of orders that it saw: `write` adds that of a run that has no other `end`."""
 BROKEN_AUDIT: dict[str, Any] = AUDIT | {
     "invariants": {
         "I4": {
@@ -113,7 +114,9 @@ def write(
         log.write(kind, line)
     for name, began, ended in (("arrivals", 0.0, SECONDS), ("drain", SECONDS, SECONDS + 1.5)):
         log.write("phase", {"name": name, "began": began, "ended": ended})
-    log.write("end", {"stopped": None, "drained": True, "audit": AUDIT} if end is None else end)
+    log.write(
+        "end", {"stopped": None, "drained": True, "audit": AUDIT | {"orders": len(orders)}} if end is None else end
+    )
     log.close()
     return log.path
 

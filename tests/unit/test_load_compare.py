@@ -12,10 +12,10 @@ from rich.console import Console
 from countermand.runtime.settings import ConfigurationError
 from lab import exits
 from lab.load.figures.bootstrap import Drawn, ratio_of_means, ratio_of_quantiles
-from lab.load.figures.compare import compare
 from lab.load.figures.result import FILE
 from lab.load.figures.sparse import Spans
-from tests.support.raw_logs import BROKEN_AUDIT, measured, plain, sample
+from lab.load.report.compare import compare
+from tests.support.raw_logs import AUDIT, BROKEN_AUDIT, measured, order, plain, sample
 
 
 def _run(folder: Path, slower: float = 1.0, seed: int = 1, every_s: float = 0.02, **log: Any) -> Path:
@@ -91,6 +91,43 @@ def test_violations_that_were_not_there_are_a_regression(tmp_path: Path) -> None
     broken = _run(tmp_path / "b", end={"stopped": None, "drained": True, "audit": BROKEN_AUDIT})
     assert _compared(sound, broken)[0] == exits.REGRESSION
     assert _compared(broken, broken)[0] == exits.PASS
+
+
+def test_both_verdicts_are_shown(tmp_path: Path) -> None:
+    one, other = _run(tmp_path / "a"), _run(tmp_path / "b", thresholds=["violations>3"])
+    code, said, document = _compared(one, other)
+    assert code == exits.PASS
+    assert f"  A {one} (pass)\n  B {other} (threshold)\n" in said
+    assert document["verdicts"] == {"a": "pass", "b": "threshold"}
+
+
+@pytest.mark.parametrize(
+    ("end", "doubt"),
+    [
+        ({"stopped": None, "drained": True, "audit": None}, "B was not audited: nobody knows whether"),
+        ({"stopped": "cut short", "drained": False, "audit": None}, "B was not audited: nobody knows whether"),
+        ({"stopped": None, "drained": False, "audit": AUDIT}, "B is invalid: The services not done"),
+    ],
+)
+def test_a_run_of_which_nothing_is_known_is_a_regression(tmp_path: Path, end: dict[str, Any], doubt: str) -> None:
+    sound, doubtful = _run(tmp_path / "a"), _run(tmp_path / "b", end=end)
+    code, said, document = _compared(sound, doubtful)
+    assert (code, document["verdict"]) == (exits.REGRESSION, "regression")
+    assert said.startswith(f"✗ {doubt}")
+    assert document["doubts"][0].startswith(doubt)
+    assert _compared(doubtful, sound)[0] == exits.PASS
+
+
+def test_a_headline_that_is_gone_is_a_regression(tmp_path: Path) -> None:
+    """Nobody was answered any more: there is no figure that could have become worse."""
+    sound = _run(tmp_path / "a")
+    silent = tmp_path / "b"
+    silent.mkdir()
+    measured(silent, [order(n / 50) for n in range(1_000)]).write(silent / FILE)
+    code, said, _ = _compared(sound, silent)
+    assert code == exits.REGRESSION
+    assert said.startswith("✗ B has no request_to_answer at all, and A has.\n✗ B has no request_to_email at all")
+    assert _compared(silent, sound)[0] == exits.PASS
 
 
 def test_what_was_set_up_differently_is_named(tmp_path: Path) -> None:

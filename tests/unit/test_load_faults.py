@@ -1,9 +1,13 @@
-"""Faults as they are written on the command line."""
+"""Faults as they are written on the command line, and what a run is told of those that strike."""
+
+from typing import Any, cast
 
 import pytest
 
+from countermand.runtime.embedded import StartError
 from countermand.runtime.settings import ConfigurationError
-from lab.load.play.faults import Fault, check
+from lab.load.play.faults import Fault, check, strike
+from lab.system import System
 
 
 @pytest.mark.parametrize(
@@ -54,3 +58,73 @@ def test_a_fault_must_strike_while_orders_arrive() -> None:
     check(faults, 11)
     with pytest.raises(ConfigurationError, match="kill:seller@10s: begins at 10 s"):
         check(faults, 10)
+
+
+@pytest.mark.parametrize(
+    ("faults", "says"),
+    [
+        (
+            "kill:order@4s+3s pause:order@6s+1s",
+            "pause:order@6s+1s: begins while kill:order@4s+3s still has hold of order",
+        ),
+        ("pause:order@6s+1s kill:order@4s+3s", "pause:order@6s+1s: begins while"),
+        ("smtp:451@1s+5s smtp:slow@5s+1s", "smtp:slow@5s+1s: begins while smtp:451@1s+5s still has hold of mailbox"),
+        ("smtp:451@1s+5s pause:mailbox@6s+1s", "one after the other"),
+        ("kill:nats@2s kill:nats@2s", "one after the other"),
+    ],
+)
+def test_faults_of_one_process_come_one_after_the_other(faults: str, says: str) -> None:
+    """What one undoes, the other would still want done."""
+    with pytest.raises(ConfigurationError, match=says.replace("+", r"\+")):
+        check(tuple(map(Fault.parse, faults.split())), 60)
+
+
+def test_faults_of_different_processes_may_strike_together() -> None:
+    """And those of one process after each other."""
+    check(tuple(map(Fault.parse, ["kill:order@4s+3s", "pause:nats@5s+1s", "smtp:451@4s+9s", "kill:order@8s"])), 60)
+
+
+@pytest.mark.parametrize("text", ["smtp:451@1s+1s", "smtp:down@1s+1s", "pause:mailbox@1s+1s"])
+def test_a_mailbox_that_nobody_writes_to_is_not_struck(text: str) -> None:
+    """It would test nothing, and the result would call it survived."""
+    with pytest.raises(ConfigurationError, match="SMTP_URL sends the emails elsewhere"):
+        check((Fault.parse(text),), 60, mail_is_ours=False)
+    check((Fault.parse("kill:notify@1s"),), 60, mail_is_ours=False)
+
+
+class Stubborn:
+    """A child that does not end, or does not start again."""
+
+    def __init__(self, refuses: str) -> None:
+        self.refuses = refuses
+
+    async def kill(self) -> None:
+        """Perhaps."""
+        self._do("kill")
+
+    async def start(self) -> None:
+        """Perhaps."""
+        self._do("start")
+
+    def _do(self, what: str) -> None:
+        if self.refuses == what:
+            raise StartError(what)
+
+
+class Embedded:
+    """As much of a system as a fault touches."""
+
+    def __init__(self, refuses: str) -> None:
+        self.nats = self.mailbox = None
+        self.services = {"order": Stubborn(refuses)}
+
+
+@pytest.mark.parametrize(("refuses", "struck"), [("kill", []), ("start", ["kill:order"])])
+async def test_only_a_fault_that_began_is_told(refuses: str, struck: list[str]) -> None:
+    """What could not be done is an error of the run, and what could not be undone too."""
+    told: list[dict[str, Any]] = []
+    system = cast("System", Embedded(refuses))
+    with pytest.raises(ConfigurationError, match=f"fault kill:order@0s: {refuses}"):
+        await strike(Fault.parse("kill:order@0s"), system, lambda: 1.5, told.append)
+    assert [line["what"] for line in told] == struck
+    assert all((line["began"], line["ended"]) == (1.5, 1.5) for line in told)

@@ -198,15 +198,33 @@ def test_the_summary_begins_with_the_verdict_and_why(tmp_path: Path) -> None:
 
 
 def test_the_summary_says_when_the_rate_says_nothing(tmp_path: Path) -> None:
-    slow = [plain(n / 4) | {"closed": n / 4 + 12.0} for n in range(80)]
-    assert "(orders took 12.0 s to end, too long for 15 s to tell the rate)" in _said(measured(tmp_path / "a", slow))
-    assert "to tell the rate" not in _said(_run(tmp_path / "b"))
+    slow = [plain(n / 4) | {"last_fact": n / 4 + 12.0} for n in range(80)]
+    assert "(orders took 12.0 s to complete, too long for 15 s to tell the rate)" in _said(
+        measured(tmp_path / "a", slow)
+    )
+    late_ends = [plain(n / 4) | {"closed": n / 4 + 12.0} for n in range(80)]
+    assert "to tell the rate" not in _said(measured(tmp_path / "b", late_ends))
+
+
+def test_the_summary_says_how_to_play_it_again(tmp_path: Path) -> None:
+    """With every digit that the orders follow from."""
+    plan = {"rate": 1234.5678, "arrivals": "poisson", "clock_rate": 86_400.0}
+    said = _said(measured(tmp_path / "a", [plain(6.0)], plan=plan, faults=["kill:order@10s", "smtp:451@12s+2s"]))
+    command = (
+        "countermand load --rate 1234.5678 --duration 20s --warmup 5s --mix everyday --seed 7 --arrivals poisson "
+        "--clock-rate 86400 --fault kill:order@10s --fault smtp:451@12s+2s"
+    )
+    assert f"  again      {command}\n" in said
+    assert "clock rate 86,400, 1 worker, seed 7" in said
+    own = _said(measured(tmp_path / "b", [plain(6.0)], plan={"mix": {"name": "mine"}}))
+    assert "--mix FILE " in own
+    assert "(FILE: the mix mine)" in own
 
 
 def test_the_summary_names_what_is_wrong(tmp_path: Path) -> None:
     said = _said(_run(tmp_path, end={"stopped": None, "drained": True, "audit": BROKEN_AUDIT}), [tmp_path / PAGE])
     assert "I4 violated 1 time, first o7: <b>no email</b>" in said
-    assert "kill:order@10s: recovered 0 s after its beginning, 0 requests over 250 ms" in said
+    assert "kill:order@10s: recovered 0 s after its beginning, 0 waits over 250 ms (buyer to order, " in said
     assert str(tmp_path / PAGE) in said.replace("\n", "")
 
 

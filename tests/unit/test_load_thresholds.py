@@ -36,7 +36,10 @@ DOCUMENT = {
         ("resources.load 0.rss_mb_max<100", True),
         ("order_to_smtp.p99<1ms", None),
         ("emails.lost==0", None),
-        ("outcomes.completed.x>4", None),
+        ("outcomes.unpaid_expired==0", True),
+        ("outcomes.open==0", True),
+        ("outcomes.cancelled_refunded>0", False),
+        ("resources.order.rss_mb_max<100", None),
     ],
 )
 def test_a_threshold_compares_a_figure_with_a_bound(text: str, *, holds: bool | None) -> None:
@@ -57,6 +60,8 @@ def test_a_time_is_compared_in_milliseconds() -> None:
         ("request_to_email.p95<250ms", "did you mean request_to_email.p9"),
         ("violation==0", "did you mean violations?"),
         ("flows.sheds==0", "did you mean flows.shed?"),
+        ("outcomes.complete>4", "did you mean outcomes.completed?"),
+        ("outcomes.completed.x>4", "did you mean outcomes.completed?"),
         ("zzzzzz<3", "such as request_to_email.p99"),
         ("request_to_email.p99<250", "needs a unit"),
         ("request_to_email.p99<250h", "needs a unit"),

@@ -1,1 +1,1 @@
-"""What a run's raw log amounts to: its latencies, counts and verdict (`measure`), and two runs side by side (`compare`)."""
+"""What a run's raw log amounts to: its latencies, counts and verdict (`measure`), and how two runs differ (`comparison`)."""

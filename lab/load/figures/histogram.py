@@ -1,4 +1,4 @@
-"""Latencies in an HdrHistogram: three significant digits from a microsecond to an hour, merged without loss."""
+"""Latencies in an HdrHistogram: three significant digits from a microsecond to a week, merged without loss."""
 
 from collections.abc import Iterable
 from typing import Any, Final, Self
@@ -6,14 +6,16 @@ from typing import Any, Final, Self
 from hdrh.histogram import HdrHistogram
 
 LOWEST_US: Final = 1
-HIGHEST_US: Final = 3_600_000_000
+HIGHEST_US: Final = 604_800_000_000
+"""A week, as long as a run may be: by the hour it would cost a fourth less memory, and long waits would seem shorter."""
+
 DIGITS: Final = 3
 
 QUANTILES: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
 
 
 class Histogram:
-    """Counts spans of time given in seconds. Beyond an hour counts as an hour, and below a microsecond as one."""
+    """Counts spans of time given in seconds. Beyond a week counts as a week, and below a microsecond as one."""
 
     def __init__(self, spans_s: Iterable[float] = ()) -> None:
         self._hdr: Any = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)

@@ -9,7 +9,7 @@ from lab.load.figures.result import SCHEMA, Result, judge
 from lab.load.figures.sparse import Spans
 from lab.load.figures.tally import Tally, Window, step_of
 from lab.load.figures.thresholds import Threshold
-from lab.load.figures.usage import Meter, backlog, in_flight, last_ticks, meters, total, waiting
+from lab.load.figures.usage import Meter, backlog, clock_drift_ms, in_flight, last_ticks, meters, total, waiting
 from lab.load.plan import Arrivals
 from lab.load.rawlog import RawLog
 
@@ -50,6 +50,7 @@ def measure(log: RawLog) -> Result:
         "by_flow": _grouped(tally.by_flow),
         "by_outcome": _grouped(tally.by_outcome),
         "outcomes": dict(sorted(tally.outcomes.items())),
+        "audited": audit.get("orders"),
         "violations": _violations(audit),
         "invariants": dict(audit.get("invariants", {})),
         "emails": _emails(audit, tally),
@@ -149,6 +150,8 @@ def _generator(log: RawLog, tally: Tally, lag: Spans) -> dict[str, Any]:
         "lag_ms": lag.document(),
         **{name: total(ticks, name) for name in ("resent", "lost", "refused")},
         "unlogged": max(0, total(ticks, "started") - started),
+        "negative_spans": tally.counts["backwards"],
+        "clock_drift_ms": clock_drift_ms(log.ticks),
     }
 
 

@@ -1,7 +1,7 @@
 """The result of a run: one document, from which every report is made, and the verdict on it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -9,8 +9,10 @@ from typing import Any, Final, Self, cast
 
 from countermand.runtime.settings import ConfigurationError
 from lab import exits
+from lab.load.figures.tally import BACKWARDS_S
 from lab.load.plan import LATE_S
 from lab.load.rawlog import CUT_SHORT
+from lab.load.wording import counted
 
 SCHEMA: Final = "https://countermand.example/schemas/load.v1.json"
 FILE: Final = "result.json"
@@ -21,21 +23,32 @@ INTERRUPTED: Final = "interrupted"
 LATE_SHARE_MAX: Final = 0.01
 """Of the starts of a run, so many may be late; beyond, it is the generator that was measured."""
 
+NEGATIVE_SHARE_MAX: Final = 0.001
+"""Of the spans of a run, so many may end before they begin; beyond, a clock was set and the others are wrong too."""
+
+CLOCK_DRIFT_MS_MAX: Final = LATE_S * 1e3
+"""Scheduled sends are told by a worker's clock, and what follows by the broker's: apart by more, a start would be late."""
+
 
 class Verdict(StrEnum):
-    """What a run comes to, the gravest first."""
+    """What a run comes to, the gravest first. What the audit of an interrupted run has proven is no less true."""
 
-    INTERRUPTED = "interrupted"
     BROKEN = "broken"
+    INTERRUPTED = "interrupted"
     INVALID = "invalid"
     ABORTED = "aborted"
     THRESHOLD = "threshold"
     PASS = "pass"  # noqa: S105  A verdict is no password.
 
+    @property
+    def exit_code(self) -> int:
+        """What `countermand load` exits with."""
+        return _EXIT_CODES[self]
+
 
 _EXIT_CODES: Final = {
-    Verdict.INTERRUPTED: exits.INTERRUPTED,
     Verdict.BROKEN: exits.BROKEN,
+    Verdict.INTERRUPTED: exits.INTERRUPTED,
     Verdict.INVALID: exits.INVALID,
     Verdict.ABORTED: exits.THRESHOLD,
     Verdict.THRESHOLD: exits.THRESHOLD,
@@ -57,7 +70,7 @@ class Result:
     @property
     def exit_code(self) -> int:
         """What `countermand load` exits with."""
-        return _EXIT_CODES[self.verdict]
+        return self.verdict.exit_code
 
     def document(self) -> dict[str, Any]:
         """The JSON of `countermand load --json`."""
@@ -92,8 +105,8 @@ class Result:
 def judge(document: Mapping[str, Any]) -> tuple[Verdict, list[str]]:
     """The verdict on a document that has everything else, and why, in sentences; the gravest ones first."""
     found = {
-        Verdict.INTERRUPTED: _interruptions(document),
         Verdict.BROKEN: _breaches(document),
+        Verdict.INTERRUPTED: _interruptions(document),
         Verdict.INVALID: _doubts(document),
         Verdict.ABORTED: _aborts(document),
         Verdict.THRESHOLD: _misses(document),
@@ -119,15 +132,13 @@ def _breaches(document: Mapping[str, Any]) -> list[str]:
         if line["violated"]
     ]
     if lost := document["emails"]["lost"]:
-        reasons.append(f"{_of(lost, 'promised email')} never arrived.")
+        reasons.append(f"{counted(lost, 'promised email')} never arrived.")
     return reasons
 
 
 def _doubts(document: Mapping[str, Any]) -> list[str]:
     flows, generator = document["flows"], document["generator"]
-    reasons: list[str] = []
-    if document["violations"] is None:
-        reasons.append("There was no audit, so nobody knows whether the orders came out right.")
+    reasons = list(_unseen(document))
     if not flows["started"]:
         reasons.append("No order was started.")
     if generator["late_share"] > LATE_SHARE_MAX:
@@ -136,17 +147,41 @@ def _doubts(document: Mapping[str, Any]) -> list[str]:
             "may be: the generator was overloaded."
         )
     if generator["lost"]:
-        reasons.append(f"{_of(generator['lost'], 'command')} of the generator could not be delivered.")
+        reasons.append(f"{counted(generator['lost'], 'command')} of the generator could not be delivered.")
     if unlogged := generator["unlogged"]:
-        reasons.append(f"{_of(unlogged, 'order')} started but missing from the log: a worker was lost.")
+        reasons.append(f"{counted(unlogged, 'order')} started but missing from the log: a worker was lost.")
+    reasons += _clocks(document)
     absent = flows["planned"] - flows["started"] - flows["shed"] - unlogged
     if document["stopped"] is None and absent > 0:
-        reasons.append(f"{_of(absent, 'planned order')} neither started nor shed.")
+        reasons.append(f"{counted(absent, 'planned order')} neither started nor shed.")
     if document["stopped"] is None and not document["drained"]:
         owed = flows["started"] - min(flows["settled"], flows["completed"])
-        what = f"{_of(owed, 'order')} not over" if owed else "The services not done"
+        what = f"{counted(owed, 'order')} not over" if owed else "The services not done"
         reasons.append(f"{what} when the wait for the last ones ended.")
     return reasons
+
+
+def _unseen(document: Mapping[str, Any]) -> Iterator[str]:
+    """What the audit does not vouch for. Of a run that was stopped, orders may not have reached the streams yet."""
+    audited, started = document["audited"], document["flows"]["started"]
+    if document["violations"] is None:
+        yield "There was no audit, so nobody knows whether the orders came out right."
+    elif audited is not None and audited < started and (document["drained"] or document["stopped"] is None):
+        yield f"The audit saw {counted(audited, 'order')} of {started:,} that were started."
+
+
+def _clocks(document: Mapping[str, Any]) -> Iterator[str]:
+    """What makes every latency doubtful."""
+    generator = document["generator"]
+    spans = generator["lag_ms"]["count"] + sum(of["count"] for of in document["latency_ms"].values())
+    if (negative := generator["negative_spans"]) > NEGATIVE_SHARE_MAX * spans:
+        yield (
+            f"{negative:,} of {counted(spans, 'span')} ended more than {BACKWARDS_S * 1e3:g} ms before they began, and "
+            f"{NEGATIVE_SHARE_MAX:.1%} may: a clock was set."
+        )
+    drift_ms = generator["clock_drift_ms"]
+    if document["latency_ms"] and drift_ms is not None and drift_ms > CLOCK_DRIFT_MS_MAX:
+        yield f"The broker's clock and a worker's drifted {drift_ms:,.1f} ms apart, and {CLOCK_DRIFT_MS_MAX:g} ms may be."
 
 
 def _aborts(document: Mapping[str, Any]) -> list[str]:
@@ -164,7 +199,3 @@ def _measured(line: Mapping[str, Any]) -> str:
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number:,} times"
-
-
-def _of(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -1,6 +1,6 @@
 """Many small histograms: the cells of an HdrHistogram, of which only those are kept that hold something.
 
-A full one takes 180 KiB whatever it holds; a run has one a second, a flow, an outcome and a block.
+A full one takes 250 KiB whatever it holds; a run has one a second, a flow, an outcome and a block.
 """
 
 import zlib
@@ -39,7 +39,7 @@ class Spans:
             self.add(span_s)
 
     def add(self, span_s: float) -> None:
-        """Count one, given in seconds; beyond an hour counts as an hour, below a microsecond as one."""
+        """Count one, given in seconds; beyond a week counts as a week, below a microsecond as one."""
         span_us = min(max(round(span_s * 1e6), LOWEST_US), HIGHEST_US)
         shift = span_us.bit_length() - self._bits
         if shift > 0:

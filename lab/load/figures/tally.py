@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lab.load.figures.metrics import HEADLINES, METRICS, OF_ORDERS, OF_REQUESTS, spans_of
+from lab.load.figures.metrics import HEADLINES, METRICS, NO_OUTCOME, OF_ORDERS, OF_REQUESTS, spans_of
 from lab.load.figures.sparse import COARSE_BITS, Spans
 from lab.load.plan import LATE_S
 
@@ -16,8 +16,8 @@ BLOCKS: Final = 25
 ROWS_MAX: Final = 7_200
 """Rows of the time series; a run of more than two hours has rows of more than a second."""
 
-NO_OUTCOME: Final = "open"
-"""Where an outcome would stand, of an order that has none yet."""
+BACKWARDS_S: Final = 0.005
+"""Clocks on one machine agree far better: a span that is negative by more is a clock that was set meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,17 @@ def step_of(length_s: float) -> int:
 
 
 def moment_of_completion(order: Mapping[str, Any]) -> float | None:
-    """When the last thing was recorded that an order's line names; nothing while something is owed."""
+    """When the last thing was recorded that an order owed; nothing while something is owed.
+
+    It owes the answers to its requests and the emails that its facts promised; its end only if it owed neither. A log
+    without `last_fact` knows of the emails that tell an answer, and of no others.
+    """
     if not order.get("completed"):
         return None
-    moments = [order.get("closed")]
-    moments += [request.get(name) for request in order["requests"] for name in ("answered", "emailed")]
-    return max((moment for moment in moments if moment is not None), default=None)
+    requests = order["requests"]
+    mails = [order["last_fact"]] if "last_fact" in order else [request.get("emailed") for request in requests]
+    moments = [request.get("answered") for request in requests] + mails
+    return max((moment for moment in moments if moment is not None), default=order.get("closed"))
 
 
 @dataclass(slots=True)
@@ -72,7 +77,7 @@ class Tally:
         blocks: the spans of each block, by metric; `completions` how many orders were complete within its time.
         by_flow, by_outcome: spans by flow or outcome and then by metric, of the two headlines.
         seconds: coarse spans by row of the time series and metric, of the two headlines, warm-up included.
-        counts: `started late settled completed promised emails`.
+        counts: `started late settled completed promised emails`; `backwards`: measured spans that end before they begin.
         started, completed: orders by row of the time series.
     """
 
@@ -92,11 +97,12 @@ class Tally:
         """Count an order's line."""
         due: float = order["due"]
         outcome = order.get("outcome")
-        self._count(order, due, outcome)
+        complete = moment_of_completion(order)
+        self._count(order, due, outcome, complete)
         block = self.blocks[self.window.block_of(due)]
         if due >= self.window.begins:
-            for name, span_s in spans_of(order, OF_ORDERS):
-                block[name].add(span_s)
+            for name, span_s in spans_of({**order, "complete": complete}, OF_ORDERS):
+                self._keep(block, name, span_s)
         for request in order["requests"]:
             self._measure(request, block, order["flow"], outcome or NO_OUTCOME)
 
@@ -112,7 +118,11 @@ class Tally:
                 whole[name] = spans
         return whole
 
-    def _count(self, order: Mapping[str, Any], due: float, outcome: str | None) -> None:
+    def _keep(self, block: dict[str, Spans], name: str, span_s: float) -> None:
+        block[name].add(span_s)
+        self.counts["backwards"] += span_s < -BACKWARDS_S
+
+    def _count(self, order: Mapping[str, Any], due: float, outcome: str | None, complete: float | None) -> None:
         sent = order.get("sent")
         if sent is not None:
             self.counts["started"] += 1
@@ -122,12 +132,11 @@ class Tally:
         self.counts["settled"] += outcome is not None
         self.counts["promised"] += order.get("promised", 0)
         self.counts["emails"] += order.get("emails", 0)
-        completed_at = moment_of_completion(order)
-        if completed_at is not None:
+        if complete is not None:
             self.counts["completed"] += 1
-            self.completed[int(completed_at // self.step_s)] += 1
-            if completed_at in self.window:
-                self.completions[self.window.block_of(completed_at)] += 1
+            self.completed[int(complete // self.step_s)] += 1
+            if complete in self.window:
+                self.completions[self.window.block_of(complete)] += 1
 
     def _measure(self, request: Mapping[str, Any], block: dict[str, Spans], flow: str, outcome: str) -> None:
         due = request.get("due")
@@ -136,7 +145,7 @@ class Tally:
         measured = due >= self.window.begins
         for name, span_s in spans_of(request, OF_REQUESTS):
             if measured:
-                block[name].add(span_s)
+                self._keep(block, name, span_s)
             if name in HEADLINES:
                 self.seconds[int(due // self.step_s)][name].add(span_s)
                 if measured:

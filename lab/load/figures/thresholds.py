@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, Self, cast
 
+from countermand.contracts.order import Outcome
 from countermand.runtime.settings import ConfigurationError
-from lab.load.figures.metrics import LATENCIES, START_LAG
+from lab.load.figures.metrics import LATENCIES, NO_OUTCOME, START_LAG
 
 STATISTICS: Final = ("p50", "p90", "p99", "p999", "max", "mean", "count")
 FIGURES: Final = (
@@ -16,12 +17,15 @@ FIGURES: Final = (
     *(f"flows.{name}" for name in ("planned", "started", "completed", "settled", "late", "shed")),
     *(f"rate.{name}" for name in ("target", "achieved")),
     *(f"emails.{name}" for name in ("promised", "delivered", "duplicates", "lost")),
-    *(f"generator.{name}" for name in ("late_share", "resent", "lost", "refused")),
+    *(f"generator.{name}" for name in ("late_share", "resent", "lost", "refused", "negative_spans", "clock_drift_ms")),
     *(f"backlog.{name}" for name in ("max", "at_end", "drain_s")),
 )
 """The figures of every result that are no latencies."""
 
-_OPEN: Final = ("outcomes.", "resources.", "by_flow.", "by_outcome.", "generator.lag_ms.", "invariants.")
+_OUTCOMES: Final = tuple(f"outcomes.{name}" for name in (*Outcome, NO_OUTCOME))
+"""Of an outcome that no order had there is no figure in the document: it is 0."""
+
+_OPEN: Final = ("resources.", "by_flow.", "by_outcome.", "generator.lag_ms.", "invariants.")
 """What begins so has names that only the run knows."""
 
 _MS: Final = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
@@ -70,7 +74,14 @@ class Threshold:
             if not isinstance(found, Mapping):
                 return None
             found = cast("Mapping[str, Any]", found).get(key)
+        if found is None and self.is_outcome and "outcomes" in document:
+            return 0.0
         return float(found) if isinstance(found, int | float) else None
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether it counts the orders that ended in a certain way."""
+        return self.path[0] == "outcomes"
 
     def holds(self, document: Mapping[str, Any]) -> bool | None:
         """Whether it holds; nothing if there is no figure to compare, or one of no spans at all."""
@@ -88,10 +99,12 @@ def _path(text: str, written: str) -> tuple[tuple[str, ...], bool]:
             return _latency_path(written, head, place, statistic), statistic != "count"
     if written.startswith("generator.lag_ms."):
         return tuple(written.split(".")), statistic != "count"
-    if written in FIGURES or written.startswith(_OPEN):
+    if written in (*FIGURES, *_OUTCOMES) or written.startswith(_OPEN):
         return tuple(written.split(".")), False
     raise _unknown(
-        text, written, [*FIGURES, *(f"{name}.{of}" for name in (*LATENCIES, START_LAG) for of in STATISTICS)]
+        text,
+        written,
+        [*FIGURES, *_OUTCOMES, *(f"{name}.{of}" for name in (*LATENCIES, START_LAG) for of in STATISTICS)],
     )
 
 

@@ -70,6 +70,12 @@ def total(ticks: Sequence[Mapping[str, Any]], name: str) -> int:
     return sum(int(tick[name]) for tick in ticks)
 
 
+def clock_drift_ms(ticks: Iterable[Mapping[str, Any]]) -> float | None:
+    """The most that the broker's clock had gone away from a worker's since they were compared; nothing if none looked."""
+    drifts_s: list[float] = [abs(tick["drift_s"]) for tick in ticks if tick.get("drift_s") is not None]
+    return round(max(drifts_s) * 1e3, 3) if drifts_s else None
+
+
 def in_flight(ticks: Iterable[Mapping[str, Any]], rows: int, step_s: int) -> list[int]:
     """How many orders were open at the end of each row; a worker that says nothing has what it last said."""
     changes: dict[int, dict[int, int]] = {}

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from countermand.runtime.settings import ConfigurationError
 from lab.lean import LeanClient
 
 _CONNECT_WITHIN_S: Final = 60.0
@@ -24,7 +25,7 @@ async def connected(nats_url: str, reconnected: Callable[[], Awaitable[None]] = 
     """A client; `reconnected` is called each time that the broker is back. What is published while it is away fails at once.
 
     Raises:
-        TimeoutError: nobody answers.
+        ConfigurationError: nobody answers.
     """
     nc = LeanClient()
     options: dict[str, Any] = {
@@ -35,8 +36,12 @@ async def connected(nats_url: str, reconnected: Callable[[], Awaitable[None]] = 
         "error_cb": _say_nothing,
         "pending_size": 0,
     }
-    async with asyncio.timeout(_CONNECT_WITHIN_S):
-        await nc.connect(nats_url.split(","), **options)
+    try:
+        async with asyncio.timeout(_CONNECT_WITHIN_S):
+            await nc.connect(nats_url.split(","), **options)
+    except TimeoutError as error:
+        msg = f"the NATS server at {nats_url} does not answer within {_CONNECT_WITHIN_S:g} s"
+        raise ConfigurationError(msg) from error
     try:
         yield nc
     finally:

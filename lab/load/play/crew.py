@@ -1,6 +1,7 @@
 """The workers of a run, as its coordinator meets them: they join, start together, and hand over what they kept."""
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 
 from countermand.runtime.embedded import Child, spawn
 from countermand.runtime.names import Names
@@ -16,7 +18,7 @@ from countermand.runtime.settings import ConfigurationError
 from lab.lean import LeanClient
 from lab.load.plan import LoadPlan
 from lab.load.play.clock import broker_ahead_s
-from lab.load.play.wire import Tick, Topics, ask, packed, unpacked
+from lab.load.play.wire import BEAT_S, Tick, Topics, ask, packed, unpacked
 
 _AHEAD_S: Final = 0.5
 """From the word to start until the start: the word travels in milliseconds, and a busy machine needs some hundred more."""
@@ -26,6 +28,12 @@ _READY_WITHIN_S: Final = 600.0
 
 _ANSWER_WITHIN_S: Final = 60.0
 """A worker at its end writes a line for every open order before it answers."""
+
+_SALVAGED_WITHIN_S: Final = 30.0
+"""The same where something has failed: one that is lost is not waited for as long."""
+
+_FLUSHED_WITHIN_S: Final = 2
+"""The last word to workers elsewhere: a broker that is there takes it in a millisecond."""
 
 
 class Crew:
@@ -44,16 +52,26 @@ class Crew:
         self._waiting: dict[int, Msg] = {}
         self._started: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._subscriptions: list[Subscription] = []
+        self._beating: asyncio.Task[None] | None = None
         self.ahead_s = 0.0
         self.children: list[Child] = []
 
     async def open(self) -> None:
-        """Let workers join."""
-        self.ahead_s = await broker_ahead_s(self._nc, self._names.stream("COMMANDS"))
+        """Let workers join.
+
+        Raises:
+            ConfigurationError: the broker does not answer.
+        """
         topics = self._topics
-        for topic, answer in ((topics.join, self._join), (topics.ready, self._ready), (topics.tick, self._tick)):
-            self._subscriptions.append(await self._nc.subscribe(topic, cb=answer))
-        await self._nc.flush()
+        try:
+            self.ahead_s = await broker_ahead_s(self._nc, self._names.stream("COMMANDS"))
+            for topic, answer in ((topics.join, self._join), (topics.ready, self._ready), (topics.tick, self._tick)):
+                self._subscriptions.append(await self._nc.subscribe(topic, cb=answer))
+            await self._nc.flush()
+        except (NatsError, TimeoutError) as error:
+            msg = f"the NATS server does not answer as it should: {error or type(error).__name__}"
+            raise ConfigurationError(msg) from error
+        self._beating = asyncio.create_task(self._beat())
 
     async def spawn(self, workers: int, nats_url: str, logs: Path) -> None:
         """Start workers on this machine."""
@@ -98,31 +116,66 @@ class Crew:
         Raises:
             ConfigurationError: a worker does not answer.
         """
-        for subscription in self._subscriptions:
-            await subscription.unsubscribe()
         return list(await asyncio.gather(*(self._fetch(index, folder) for index in range(self._workers))))
 
+    async def salvage(self, folder: Path) -> tuple[list[Path], list[str]]:
+        """What those workers kept that still answer, and what is to be said of the others; after something has failed."""
+        fetched = await asyncio.gather(
+            *(self._fetch(index, folder, _SALVAGED_WITHIN_S) for index in range(self._workers)),
+            return_exceptions=True,
+        )
+        paths: list[Path] = []
+        losses: list[str] = []
+        for outcome in fetched:
+            if isinstance(outcome, Path):
+                paths.append(outcome)
+            elif isinstance(outcome, ConfigurationError):
+                losses.append(str(outcome))
+            else:
+                raise outcome
+        return paths, losses
+
     async def dismiss(self) -> None:
-        """The workers end."""
+        """The workers end.
+
+        Raises:
+            ConfigurationError: a worker does not answer.
+        """
         await asyncio.gather(*(self._ask(index, "end") for index in range(self._workers)))
 
     async def close(self) -> None:
-        """End the workers of this machine, whatever they do."""
+        """End all workers, whatever they do: those of this machine by force, the others by a word that may not reach them."""
+        if self._beating:
+            self._beating.cancel()
+        # Without a broker the others end by themselves, when they have heard nothing for long.
+        with contextlib.suppress(NatsError, TimeoutError):
+            for subscription in self._subscriptions:
+                await subscription.unsubscribe()
+            for index in range(self._workers):
+                await self._nc.publish(self._topics.worker(index), packed({"do": "end"}))
+            await self._nc.flush(_FLUSHED_WITHIN_S)
         await asyncio.gather(*(child.kill() for child in self.children))
 
-    async def _fetch(self, index: int, folder: Path) -> Path:
-        size = int(unpacked(await self._ask(index, "finish"))["bytes"])
+    async def _beat(self) -> None:
+        """Say now and then that the run goes on, also while nothing is asked."""
+        while True:
+            with contextlib.suppress(NatsError):  # Away: the workers wait for it too.
+                await self._nc.publish(self._topics.beat)
+            await asyncio.sleep(BEAT_S)
+
+    async def _fetch(self, index: int, folder: Path, within_s: float = _ANSWER_WITHIN_S) -> Path:
+        size = int(unpacked(await self._ask(index, "finish", within_s))["bytes"])
         path = folder / f"share-{index}.jsonl.zst"
         with path.open("wb") as copy:
             while copy.tell() < size:
-                copy.write(await self._ask(index, "piece", at=copy.tell()))
+                copy.write(await self._ask(index, "piece", within_s, at=copy.tell()))
         return path
 
-    async def _ask(self, index: int, do: str, **more: Any) -> bytes:
+    async def _ask(self, index: int, do: str, within_s: float = _ANSWER_WITHIN_S, **more: Any) -> bytes:
         try:
-            return await ask(self._nc, self._topics.worker(index), {"do": do, **more}, _ANSWER_WITHIN_S)
+            return await ask(self._nc, self._topics.worker(index), {"do": do, **more}, within_s)
         except TimeoutError as error:
-            msg = f"worker {index + 1} of {self._workers} did not answer within {_ANSWER_WITHIN_S:g} s"
+            msg = f"worker {index + 1} of {self._workers} did not answer within {within_s:g} s"
             raise ConfigurationError(msg) from error
 
     async def _join(self, msg: Msg) -> None:

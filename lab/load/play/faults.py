@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import combinations
 from typing import Any, Final, Self
 
 import httpx
@@ -22,7 +23,7 @@ _TARGETS: Final = {
 }
 _EXPECTED: Final = "KIND:TARGET@START[+LENGTH], such as kill:order@20s, pause:nats@30s+5s or smtp:451@10s+20s"
 _MAILBOX_ANSWERS_WITHIN_S: Final = 30.0
-"""A mailbox that is paused meanwhile, on a busy machine, still has to hear of the next fault."""
+"""A mailbox that was paused until now, on a busy machine, still has to hear of the next fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +66,34 @@ class Fault:
         """What happens, without when: `kill:order`."""
         return f"{self.kind}:{self.target}"
 
+    @property
+    def struck(self) -> str:
+        """The process that it happens to."""
+        return "mailbox" if self.kind == "smtp" else self.target
 
-def check(faults: tuple[Fault, ...], duration_s: float) -> None:
-    """Refuse faults that would not strike while orders arrive.
+
+def check(faults: tuple[Fault, ...], duration_s: float, *, mail_is_ours: bool = True) -> None:
+    """Refuse faults that would not strike as they are written.
+
+    Args:
+        mail_is_ours: whether the emails go to our own mailbox, and to no `SMTP_URL`.
 
     Raises:
-        ConfigurationError: one begins after the last arrival.
+        ConfigurationError: one begins after the last arrival, strikes a mailbox that nobody writes to, or begins before
+            another one has let go of the same process.
     """
     for fault in faults:
         if fault.at_s >= duration_s:
             why = f"begins at {fault.at_s:g} s, when the last order has arrived ({duration_s:g} s)"
             raise ConfigurationError(_complaint(fault.text, why))
+        if fault.struck == "mailbox" and not mail_is_ours:
+            why = "SMTP_URL sends the emails elsewhere, where nothing can be done to them: unset it"
+            raise ConfigurationError(_complaint(fault.text, why))
+    in_order = sorted(faults, key=lambda fault: fault.at_s)
+    for earlier, later in combinations(in_order, 2):
+        if earlier.struck == later.struck and later.at_s <= earlier.at_s + earlier.lasts_s:
+            why = f"begins while {earlier.text} still has hold of {earlier.struck}: one after the other"
+            raise ConfigurationError(_complaint(later.text, why))
 
 
 async def strike(
@@ -91,15 +109,17 @@ async def strike(
         ConfigurationError: what was killed does not start again, or the mailbox does not obey.
     """
     await asyncio.sleep(max(0.0, fault.at_s - now()))
-    began = now()
+    began: float | None = None
     try:
         async with _happening(fault, system):
+            began = now()
             await asyncio.sleep(fault.lasts_s)
-    except (StartError, httpx.HTTPError) as error:
+    except (StartError, TimeoutError, httpx.HTTPError) as error:
         msg = f"fault {fault.text}: {error or type(error).__name__}"
         raise ConfigurationError(msg) from error
     finally:
-        told({"text": fault.text, "what": fault.what, "began": round(began, 3), "ended": round(now(), 3)})
+        if began is not None:
+            told({"text": fault.text, "what": fault.what, "began": round(began, 3), "ended": round(now(), 3)})
 
 
 @asynccontextmanager

@@ -1,27 +1,56 @@
 """What is known of a run while it lasts, from its workers' ticks."""
 
 from collections import Counter, deque
+from collections.abc import Iterable
 from typing import Any, Final
 
+from countermand.runtime.settings import ConfigurationError
+from lab.load.figures.metrics import HEADLINES
 from lab.load.figures.sparse import Spans
+from lab.load.figures.thresholds import Threshold
 from lab.load.play.wire import Tick
 
 WINDOW_S: Final = 5.0
 """What counts as now: long enough for a p99, short enough to abort in time."""
 
+_STATISTICS: Final = tuple(Spans().document())
 _COUNTS: Final = ("started", "late", "shed", "settled", "completed")
+
+_KNOWN: Final = (
+    "violations",
+    *(f"flows.{name}" for name in ("planned", *_COUNTS)),
+    *(f"rate.{name}" for name in ("target", "achieved")),
+    *(f"generator.{name}" for name in ("late_share", "resent", "lost", "refused")),
+    "backlog.max",
+    *(f"latency_ms.{metric}.{name}" for metric in HEADLINES for name in _STATISTICS),
+)
+"""What `Gauges.document` can have, beside the outcomes."""
+
+_OUTCOMES: Final = "outcomes"
 
 
 class Gauges:
-    """The latest of every worker, and the last seconds of all."""
+    """The latest of every worker, and the last seconds of all.
 
-    def __init__(self, planned: int, rate: float, workers: int) -> None:
+    Attributes:
+        draining: no more orders arrive.
+        backlog: messages that wait at the moment; nothing if that is unknown.
+        done_at: the second at which nothing waited last; nothing if that was never seen.
+        unanswered_at: the second at which the broker did not answer last; at first the start.
+        looked_at, violations: orders judged meanwhile, and what was wrong with them.
+    """
+
+    def __init__(self, planned: int, rate: float, workers: int, warmup_s: float = 0.0) -> None:
         self.planned = planned
+        self.draining = False
+        self.done_at: float | None = None
+        self.unanswered_at = 0.0
         self.backlog: int | None = None
         self.backlog_max: int | None = None
         self.looked_at = 0
         self.violations = 0
         self._rate = rate
+        self._warmup_s = warmup_s
         self._workers = workers
         self._latest: dict[int, Tick] = {}
         self._recent: deque[tuple[Tick, dict[str, Spans]]] = deque()
@@ -33,20 +62,27 @@ class Gauges:
         while self._recent[0][0].second < tick.second - WINDOW_S:
             self._recent.popleft()
 
-    def wait(self, messages: int | None) -> None:
-        """Take in how many messages wait; nothing if the broker does not say."""
+    def wait(self, messages: int | None, second: float) -> None:
+        """Take in how many messages wait at a second of the run; nothing if the broker does not say."""
         self.backlog = messages
-        if messages is not None:
+        if messages is None:
+            self.unanswered_at = second
+        else:
             self.backlog_max = max(self.backlog_max or 0, messages)
+        if messages == 0:
+            self.done_at = second
 
     @property
     def second(self) -> float:
         """When the last tick came."""
         return max((tick.second for tick in self._latest.values()), default=0.0)
 
-    def silent(self, within_s: float) -> list[Tick]:
-        """The last tick of each worker from which nothing has come for so long, while another one spoke."""
-        return [tick for tick in self._latest.values() if tick.second < self.second - within_s]
+    def silent(self, second: float, within_s: float) -> list[str]:
+        """Each worker from which nothing has come for so long, in words; while the broker is away nobody can be heard."""
+        if self.unanswered_at >= second - within_s:
+            return []
+        latest = [(index, self._latest.get(index)) for index in range(self._workers)]
+        return [_who(index, tick) for index, tick in latest if (tick.second if tick else 0.0) < second - within_s]
 
     def total(self, name: str) -> int:
         """The sum of a tick's count over all workers."""
@@ -61,6 +97,11 @@ class Gauges:
     def sample(self) -> list[str]:
         """A few orders that ended lately."""
         return [order_id for tick in self._latest.values() for order_id in tick.sample]
+
+    @property
+    def reasons_of_resends(self) -> list[str]:
+        """Why commands were sent again, each reason once."""
+        return sorted({tick.resent_why for tick in self._latest.values() if tick.resent_why})
 
     @property
     def done(self) -> bool:
@@ -91,14 +132,21 @@ class Gauges:
         return merged
 
     def document(self) -> dict[str, Any]:
-        """The present, in the shape of a result, for the conditions of `--abort-on`; latencies are of the last seconds."""
+        """The present, in the shape of a result, for the conditions of `--abort-on`.
+
+        Latencies and the achieved rate are of the last seconds; there is no rate until as many have been measured as that,
+        nor when orders no longer arrive.
+        """
+        rate = {"target": self._rate}
+        if not self.draining and self.second >= self._warmup_s + WINDOW_S:
+            rate["achieved"] = round(self.rate_of("completed"), 3)
         counts = {name: self.total(name) for name in _COUNTS}
         metrics = {name for _, latency in self._recent for name in latency}
         return {
             "flows": {"planned": self.planned, **counts},
-            "rate": {"target": self._rate, "achieved": round(self.rate_of("completed"), 3)},
+            "rate": rate,
             "latency_ms": {metric: self.latency(metric).document() for metric in sorted(metrics)},
-            "outcomes": dict(self.outcomes),
+            _OUTCOMES: dict(self.outcomes),
             "violations": self.violations,
             "backlog": {"max": self.backlog_max},
             "generator": {
@@ -106,3 +154,22 @@ class Gauges:
                 **{name: self.total(name) for name in ("resent", "lost", "refused")},
             },
         }
+
+
+def check_conditions(conditions: Iterable[Threshold]) -> None:
+    """Refuse conditions of `--abort-on` that could never come true.
+
+    Raises:
+        ConfigurationError: a figure is not known while a run lasts; those that are known are named.
+    """
+    for condition in conditions:
+        if ".".join(condition.path) not in _KNOWN and condition.path[0] != _OUTCOMES:
+            known = ", ".join(name.removeprefix("latency_ms.") for name in _KNOWN)
+            msg = (
+                f"--abort-on {condition.text}: nobody knows this while a run lasts; there are {known}, {_OUTCOMES}.NAME"
+            )
+            raise ConfigurationError(msg)
+
+
+def _who(index: int, tick: Tick | None) -> str:
+    return f"worker {index + 1}" + (f" (process {tick.pid} on {tick.host})" if tick else "")

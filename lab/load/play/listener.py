@@ -35,7 +35,7 @@ class Listener:
         self._subscription: Subscription | None = None
         self._consumer = ""
         self._last = 0
-        self._delivered = 0
+        self._delivered: int = 0
         self._heard_at_check = -1
         self._heard = 0
         self._broken = False
@@ -112,14 +112,18 @@ class Listener:
                 self._heard_at_check = self._heard
                 continue
             try:
-                if self._broken or not await self._exists():
+                if self._broken or not await self._is_heard():
                     await self._ask()
             except (NatsError, TimeoutError) as error:  # Away; asked again at the next check.
                 _log.debug("listener.waits", stream=self._stream, error=repr(error))
 
-    async def _exists(self) -> bool:
+    async def _is_heard(self) -> bool:
+        """Whether the consumer is there, and everything that it has sent has come: after a last message no gap would tell."""
         answer = await self._nc.request(
             f"$JS.API.CONSUMER.INFO.{self._stream}.{self._consumer}", b"", timeout=_ANSWER_S
         )
         document: dict[str, Any] = json.loads(answer.data)
-        return "error" not in document
+        if "error" in document:
+            return False
+        sent: int = document["delivered"]["consumer_seq"]
+        return sent <= self._delivered

@@ -122,7 +122,8 @@ def progress_of(view: View) -> Callable[[int], None]:
 def _ills(gauges: Gauges) -> list[str]:
     """What should not be, if there is any."""
     counts: dict[str, Any] = {name: gauges.total(name) for name in ("late", "shed", "resent", "lost")}
-    words = {"late": "started late", "resent": "commands sent again", "lost": "commands lost"}
+    why = ", ".join(gauges.reasons_of_resends)
+    words = {"late": "started late", "resent": f"commands sent again ({why})", "lost": "commands lost"}
     found = [f"{number:,} {words.get(name, name)}" for name, number in counts.items() if number]
     return found + ([f"{gauges.violations:,} violations"] if gauges.violations else [])
 

@@ -34,7 +34,13 @@ class _Sent:
 
 
 class Sender:
-    """Publishes commands to JetStream. A resent one has the same id, so that the broker stores one of them."""
+    """Publishes commands to JetStream. A resent one has the same id, so that the broker stores one of them.
+
+    Attributes:
+        lost: commands that were given up.
+        resent: how often a command was sent again.
+        resent_why: what the broker last said against a command, or else the first reason to send one again.
+    """
 
     def __init__(self, nc: LeanClient, names: Names, clock: Callable[[], float]) -> None:
         self._nc = nc
@@ -46,7 +52,7 @@ class Sender:
         self._watch: asyncio.Task[None] | None = None
         self.lost = 0
         self.resent = 0
-        self.refused_by_broker = ""
+        self.resent_why = ""
 
     async def start(self) -> None:
         """Listen for acks."""
@@ -75,6 +81,7 @@ class Sender:
         for token, sent in list(self._waiting.items()):
             sent.last_at = self._clock()
             self.resent += 1
+            self.resent_why = self.resent_why or "the broker was away"
             await self._publish(token.decode(), sent)
 
     @property
@@ -94,7 +101,7 @@ class Sender:
     def _acked(self, subject: bytes, _reply: bytes, data: bytes, _headers: bytes) -> None:
         token = subject.rpartition(b".")[2]
         if not data or b'"error"' in data:  # No responders, or a stream that takes nothing now: sent again.
-            self.refused_by_broker = json.loads(data)["error"].get("description", "") if data else "no responders"
+            self.resent_why = json.loads(data)["error"].get("description", "") if data else "no stream takes them"
             return
         self._waiting.pop(token, None)
 
@@ -109,4 +116,5 @@ class Sender:
                 elif now - sent.last_at > _AGAIN_AFTER_S and self._nc.is_connected:
                     sent.last_at = now
                     self.resent += 1
+                    self.resent_why = self.resent_why or "no acknowledgement came"
                     await self._publish(token.decode(), sent)

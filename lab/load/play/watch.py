@@ -24,19 +24,20 @@ _LOOKED_AT_MAX: Final = 5
 async def sample(
     nc: LeanClient, target: Target, gauges: Gauges, writer: RawLogWriter, now: Callable[[], float]
 ) -> None:
-    """Once a second, note what waits and what is used.
+    """Note what waits and what is used: just before the start, as second 0, and then once a second.
 
     Args:
-        now: seconds since the run's start.
+        now: seconds since the run's start; negative before.
     """
     backlog, processes = Backlog(nc, target.names), Processes()
     while True:
-        await asyncio.sleep(1.0 - now() % 1.0)
         waiting = await backlog.look()
-        gauges.wait(None if waiting is None else sum(waiting.values()))
+        second = round(max(0.0, now()), 3)
+        gauges.wait(None if waiting is None else sum(waiting.values()), second)
         used = processes.look({**pids_of(target.system), "coordinator": os.getpid()})
-        writer.write("sample", {"second": round(now(), 3), "backlog": waiting, "processes": used})
+        writer.write("sample", {"second": second, "backlog": waiting, "processes": used})
         writer.flush()
+        await asyncio.sleep(1.0 - now() % 1.0)
 
 
 async def look_at_some(nc: LeanClient, target: Target, gauges: Gauges) -> None:

@@ -1,7 +1,8 @@
 """What the coordinator of a run and its workers say to each other, over core NATS beside the system under load.
 
 A worker asks to join and gets the plan and its share; says that it is ready and is told when to start, which is when
-all are; ticks once a second; and then answers the coordinator: stop, finish, give me this piece of your log.
+all are; ticks once a second; and then answers the coordinator: stop, finish, give me this piece of your log, end. A
+worker that hears nothing of its coordinator for long ends by itself.
 """
 
 import asyncio
@@ -20,6 +21,9 @@ PIECE_BYTES: Final = 48 * 1024
 
 ANSWER_S: Final = 2.0
 """Until a question counts as unheard; an answer takes a millisecond, and on a busy machine some hundred."""
+
+BEAT_S: Final = 10.0
+"""How often the coordinator says that it is still there, beside what it asks."""
 
 _AGAIN_AFTER_S: Final = 0.05
 
@@ -46,6 +50,11 @@ class Topics:
         """A worker says how far it is."""
         return self.names.subject(f"load.{self.run}.tick")
 
+    @property
+    def beat(self) -> str:
+        """The coordinator says that it is still there."""
+        return self.names.subject(f"load.{self.run}.beat")
+
     def worker(self, index: int) -> str:
         """The coordinator asks a worker."""
         return self.names.subject(f"load.{self.run}.worker.{index}")
@@ -60,6 +69,9 @@ class Tick:
         lag_s: how late the latest start of the last second was.
         cpu_s, rss_bytes: of the worker's process.
         sample: a few orders that ended lately, and at least a second ago.
+        drift_s: how far the broker's clock and the worker's have moved apart since the start; nothing until it is measured, at
+            the end.
+        resent_why: why commands were sent again; empty if none was.
     """
 
     index: int
@@ -79,6 +91,8 @@ class Tick:
     host: str = ""
     cpu_s: float = 0.0
     rss_bytes: int = 0
+    drift_s: float | None = None
+    resent_why: str = ""
     done: bool = False
     outcomes: dict[str, int] = field(default_factory=dict[str, int])
     latency: dict[str, str] = field(default_factory=dict[str, str])

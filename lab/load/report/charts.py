@@ -9,9 +9,9 @@ from markupsafe import Markup
 from lab.load.figures.metrics import ANSWER, EMAIL, HEADLINES, HOPS
 from lab.load.figures.sparse import Spans, longest_of
 from lab.load.plan import Arrivals
-from lab.load.report.figures import NONE, number, words
 from lab.load.report.plot import Plot, bars
 from lab.load.report.scale import Scale, linear, logarithmic, nines, seconds
+from lab.load.wording import NONE, number, words
 
 _POINTS_MAX: Final = 720
 """More than a line has pixels; a longer series is drawn by the highest of neighbouring rows."""

@@ -8,9 +8,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lab.audit.invariants import Invariant
-from lab.load.figures.metrics import HOPS, LATENCIES, METRICS
+from lab.load import wording
+from lab.load.figures.metrics import HEADLINES, HOPS, LATENCIES, METRICS
 from lab.load.figures.result import Result, Verdict
-from lab.load.report import figures, summary
+from lab.load.report import summary
 from lab.load.report.charts import charts_of
 
 
@@ -37,11 +38,11 @@ def page(result: Result) -> str:
 
 def _tiles(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The figures that most readers came for: name, figure, and what stands below it."""
-    number, rate, emails = figures.number, data["rate"], data["emails"]
+    number, rate, emails = wording.number, data["rate"], data["emails"]
     tiles = [("flows a second", number(rate["achieved"]), f"of {number(rate['target'])} asked for")]
     for name, of in data["latency_ms"].items():
-        if name not in HOPS and name != "place_to_settled":
-            tiles.append((f"{figures.words(name)}, p99", f"{number(of['p99'])} ms", f"median {number(of['p50'])} ms"))
+        if name in HEADLINES:
+            tiles.append((f"{wording.words(name)}, p99", f"{number(of['p99'])} ms", f"median {number(of['p50'])} ms"))
     checked = sum(line["checked"] for line in data["invariants"].values())
     tiles.append(("violations", number(data["violations"]), f"in {checked:,} checks"))
     tiles.append(("emails lost", number(emails["lost"]), f"{number(emails['delivered'])} delivered"))
@@ -52,6 +53,7 @@ def _facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What stands in a line each, as on the terminal."""
     return [
         ("Run", summary.of_plan(data)),
+        ("Again", summary.again(data)),
         ("Flows", summary.of_flows(data)),
         ("Rate", summary.of_rate(data)),
         ("Emails", summary.of_emails(data["emails"])),
@@ -68,7 +70,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = figures.number
-    environment.filters["words"] = figures.words
+    environment.filters["number"] = wording.number
+    environment.filters["words"] = wording.words
     environment.filters["fault"] = summary.of_fault
     return environment.get_template("report.html")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
@@ -12,11 +13,12 @@ from rich.text import Text
 
 from lab.load.figures.metrics import HOPS
 from lab.load.figures.result import Result, Verdict
-from lab.load.report.figures import NONE, counted, number, words
+from lab.load.wording import NONE, counted, number, words
+from lab.plan.mix import BUILT_IN
 
 _COLUMNS: Final = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9", "max": "max"}
 _TELLING_SHARE: Final = 0.1
-"""A window ten times as long as an order misses a tenth of the completions at most."""
+"""A window ten times as long as an order takes misses a tenth of the completions at most."""
 
 _STYLES: Final = {Verdict.PASS: "green", Verdict.INTERRUPTED: "yellow", Verdict.INVALID: "bold yellow"}
 
@@ -27,6 +29,7 @@ def show(result: Result, console: Console, files: Sequence[Path] = ()) -> None:
     console.print(headline(result), soft_wrap=True)
     for name, line in (
         ("run", of_plan(data)),
+        ("again", again(data)),
         ("flows", of_flows(data)),
         ("rate", of_rate(data)),
         ("outcomes", counts(data["outcomes"])),
@@ -66,13 +69,36 @@ def praise(data: Mapping[str, Any]) -> str:
 
 
 def of_plan(data: Mapping[str, Any]) -> str:
-    """What was done: mix, rate, length, and what makes it again."""
+    """What was done: mix, rate, length, clock, and the plan's hash."""
     plan = data["plan"]
     return (
         f"{plan['mix']} at {plan['rate']:g}/s ({plan['arrivals']}) for {plan['duration_s']:g} s, the first "
-        f"{plan['warmup_s']:g} s not measured; {counted(plan['workers'], 'worker')}, seed {data['seed']}, "
+        f"{plan['warmup_s']:g} s not measured; clock rate {plan['clock_rate']:,.10g}, {counted(plan['workers'], 'worker')}, seed {data['seed']}, "
         f"plan {data['plan_hash']}"
     )
+
+
+def again(data: Mapping[str, Any]) -> str:
+    """The command that plays the same orders again; of a mix out of a file, only its name is known."""
+    plan = data["plan"]
+    known = plan["mix"] in BUILT_IN
+    options = {
+        "rate": _exact(plan["rate"]),
+        "duration": f"{_exact(plan['duration_s'])}s",
+        "warmup": f"{_exact(plan['warmup_s'])}s",
+        "mix": plan["mix"] if known else "FILE",
+        "seed": str(data["seed"]),
+        "arrivals": plan["arrivals"],
+        "clock-rate": _exact(plan["clock_rate"]),
+    }
+    written = [f"--{name} {value}" for name, value in options.items()]
+    written += [f"--fault {quote(fault)}" for fault in plan["faults"]]
+    return f"countermand load {' '.join(written)}" + ("" if known else f"  (FILE: the mix {plan['mix']})")
+
+
+def _exact(value: float) -> str:
+    """With every digit that counts, and none for show."""
+    return f"{value:.15g}"
 
 
 def of_flows(data: Mapping[str, Any]) -> str:
@@ -92,12 +118,14 @@ def of_rate(data: Mapping[str, Any]) -> str:
 
 
 def _too_short(data: Mapping[str, Any]) -> str:
-    """Said where few of the orders of the window can end within it."""
-    settled = data["latency_ms"].get("place_to_settled")
+    """Said where few of the orders of the window can be complete within it."""
+    taken = data["latency_ms"].get("place_to_completed")
     window_s = data["blocks"][-1]["to"] - data["blocks"][0]["from"]
-    if settled is None or settled["p50"] / 1e3 < window_s * _TELLING_SHARE:
+    if taken is None or taken["p50"] / 1e3 < window_s * _TELLING_SHARE:
         return ""
-    return f" (orders took {number(settled['p50'] / 1e3)} s to end, too long for {number(window_s)} s to tell the rate)"
+    return (
+        f" (orders took {number(taken['p50'] / 1e3)} s to complete, too long for {number(window_s)} s to tell the rate)"
+    )
 
 
 def of_emails(emails: Mapping[str, int | None]) -> str:
@@ -127,9 +155,10 @@ def _broken(lines: Mapping[str, Any]) -> Iterator[str]:
 
 def of_fault(fault: Mapping[str, Any]) -> str:
     """What it was and how long it was felt."""
-    late = f"{counted(fault['late_answers'], 'request')} over {number(fault['late_ms'])} ms"
+    legs = ", ".join(map(words, fault["metric"].split("+")))
+    late = f"{counted(fault['late_answers'], 'wait')} over {number(fault['late_ms'])} ms ({legs})"
     if fault["recovery_s"] is None:
-        return f"{fault['text']}: not recovered, {late}, and some never over"
+        return f"{fault['text']}: not recovered, {late}, and some without an end"
     return f"{fault['text']}: recovered {number(fault['recovery_s'])} s after its beginning, {late}"
 
 

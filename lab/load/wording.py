@@ -1,4 +1,4 @@
-"""How figures are written for people: as many digits as mean something."""
+"""How figures and names are written for people: as many digits as mean something, and words for keys."""
 
 from typing import Final
 
