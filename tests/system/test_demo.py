@@ -17,8 +17,9 @@ from lab.audit.invariants import Invariant, Violation
 from lab.market import Market
 from lab.stories import STORIES
 from tests.support import system as at
+from tests.support.machine import WAITS_S, to_itself
 
-pytestmark = pytest.mark.timeout(300)  # Minutes of waiting on a busy machine, not of a hanging test.
+pytestmark = pytest.mark.timeout(300 + WAITS_S)  # Minutes of waiting on a busy machine, not of a hanging test.
 
 RACES: Final = {"withdrawal-meets-acceptance", "answer-meets-deadline"}
 """Stories that a true race ends, one way or the other."""
@@ -60,12 +61,13 @@ class Plays:
 async def plays(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Plays]:
     """Two demos with one seed, and one story with two."""
     folder = tmp_path_factory.mktemp("plays")
-    demo, again, granted, never_granted = await asyncio.gather(
-        play(folder / "demo.json", 0, "demo"),
-        play(folder / "again.json", 1, "demo"),
-        play(folder / "granted.json", 3, "story", "bargaining", "--seed", str(GRANTED)),
-        play(folder / "never.json", 2, "story", "bargaining", "--seed", str(NEVER_GRANTED)),
-    )
+    with to_itself(tmp_path_factory):
+        demo, again, granted, never_granted = await asyncio.gather(
+            play(folder / "demo.json", 0, "demo"),
+            play(folder / "again.json", 1, "demo"),
+            play(folder / "granted.json", 3, "story", "bargaining", "--seed", str(GRANTED)),
+            play(folder / "never.json", 2, "story", "bargaining", "--seed", str(NEVER_GRANTED)),
+        )
     yield Plays(demo, again, granted, never_granted)
 
 

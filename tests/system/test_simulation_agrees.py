@@ -11,6 +11,7 @@ from lab.stories.story import DAY_A_SECOND
 from lab.system import embedded
 from tests.support import system as at
 from tests.support.live import outcomes
+from tests.support.machine import WAITS_S, to_itself
 
 ORDERS: Final = 200
 SEED: Final = 11
@@ -19,7 +20,10 @@ WITHIN_S: Final = 150.0
 
 
 @pytest.mark.asyncio
-async def test_orders_in_which_nobody_hurries_end_alike_in_both_worlds() -> None:
+@pytest.mark.timeout(WAITS_S)
+async def test_orders_in_which_nobody_hurries_end_alike_in_both_worlds(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """Between people and deadlines lie six simulated hours, which are a quarter of a real second: a busy machine may miss it.
 
     So what ended otherwise is run once more, by itself and on other services.
@@ -28,9 +32,10 @@ async def test_orders_in_which_nobody_hurries_end_alike_in_both_worlds() -> None
     player = Player(SEED)
     simulated = {one.number: player.play(one).outcome for one in islice(errands(mix, SEED), ORDERS)}
 
-    odd = await _differing(list(range(ORDERS)), simulated)
-    assert len(odd) <= ORDERS / 10, odd
-    assert not odd or await _differing(list(odd), simulated) == {}
+    with to_itself(tmp_path_factory):
+        odd = await _differing(list(range(ORDERS)), simulated)
+        assert len(odd) <= ORDERS / 10, odd
+        assert not odd or await _differing(list(odd), simulated) == {}
 
 
 async def _differing(
