@@ -61,7 +61,7 @@ class Overload:
 OVERLOAD: Final = {
     "peer": Overload(1_000, 8, DAY_A_MINUTE),
     "standard": Overload(1_300, 8, DAY_A_MINUTE),
-    "everyday": Overload(400, 60, DAY_A_SECOND),
+    "everyday": Overload(400, 30, DAY_A_SECOND),
 }
 IN_FLIGHT: Final = 256
 _BARE_FLOWS: Final = 5_000
