@@ -18,7 +18,7 @@ import sys
 import tempfile
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,13 +105,8 @@ async def main() -> None:
         found[name] = {"a": bare, "b": without, "c": with_mail}
         _show(name, found[name], console)
     if options.json:
-        document = {mix: {side: vars_of(measured) for side, measured in sides.items()} for mix, sides in found.items()}
+        document = {mix: {side: asdict(measured) for side, measured in sides.items()} for mix, sides in found.items()}
         options.json.write_text(json.dumps(document, indent=2) + "\n")
-
-
-def vars_of(measured: Measured) -> dict[str, Any]:
-    """A side as JSON."""
-    return {name: getattr(measured, name) for name in Measured.__slots__}
 
 
 async def _countermand(mix: Mix, recorded: list[list[dict[str, Any]]] | None) -> Measured:

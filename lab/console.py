@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from rich.console import Console
@@ -21,15 +22,15 @@ def console_of(*, stderr: bool = False) -> Console:
     return console if console.is_terminal else Console(stderr=stderr, width=WIDTH)
 
 
-def now_and_then(line: Callable[[T], str]) -> Callable[[T], None]:
-    """A function to be told how far something is, as often as it likes; it prints a line on stderr every two seconds."""
-    console = console_of(stderr=True)
+def now_and_then(line: Callable[[T], str], say: Callable[[str], None] | None = None) -> Callable[[T], None]:
+    """A function to be told how far something is, as often as it likes; every two seconds it says a line: on stderr, or by `say`."""
+    speak = say or partial(console_of(stderr=True).print, highlight=False)
     next_at = time.monotonic() + LINE_EVERY_S
 
     def note(news: T) -> None:
         nonlocal next_at
         if time.monotonic() >= next_at:
             next_at += LINE_EVERY_S
-            console.print(line(news), highlight=False)
+            speak(line(news))
 
     return note

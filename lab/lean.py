@@ -5,7 +5,7 @@ costs 3 µs before its reader sees it.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
@@ -17,11 +17,27 @@ Sink = Callable[[bytes, bytes, bytes, bytes], None]
 """Takes a message as it came: subject, reply, payload and header block."""
 
 
-def place_of(reply: bytes) -> tuple[int, int, int]:
-    """A message's sequence, its time in ns, and how many come after it, from its ack subject."""
+class Place(NamedTuple):
+    """Where a delivered message stands.
+
+    Attributes:
+        sequence: in its stream; `delivered`: among what its consumer sent, from 1.
+        at: the broker's time of storing it, in ns.
+        pending: how many come after it.
+    """
+
+    consumer: str
+    sequence: int
+    delivered: int
+    at: int
+    pending: int
+
+
+def place_of(reply: bytes) -> Place:
+    """A message's place, from its ack subject."""
     tokens = reply.split(b".")
-    first = 5 if len(tokens) == _ACK_TOKENS else 7
-    return int(tokens[first]), int(tokens[first + 2]), int(tokens[first + 3])
+    _, consumer, _, sequence, delivered, at, pending = tokens[2:9] if len(tokens) == _ACK_TOKENS else tokens[4:11]
+    return Place(consumer.decode(), int(sequence), int(delivered), int(at), int(pending))
 
 
 class LeanClient(Client):

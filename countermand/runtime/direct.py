@@ -102,13 +102,13 @@ def _stored(headers: dict[str, str], data: bytes) -> Stored:
     return Stored(
         subject=headers["Nats-Subject"],
         sequence=int(headers["Nats-Sequence"]),
-        stored_at=_timestamp(headers["Nats-Time-Stamp"]),
+        stored_at=timestamp(headers["Nats-Time-Stamp"]),
         headers=headers,
         data=data,
     )
 
 
-def _timestamp(text: str) -> datetime:
+def timestamp(text: str) -> datetime:
     """RFC 3339 with up to nine digits of a second, of which Python keeps six."""
     whole, _, fraction = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(whole).replace(microsecond=int(fraction[:6].ljust(6, "0") or 0), tzinfo=UTC)

@@ -59,7 +59,7 @@ class Handled:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a decision led to. `entry` is its event, written now or at an earlier delivery."""
+    """What a decision led to: an event, written now or at an earlier delivery, or `detail`, which says why there is none."""
 
     outcome: str
     detail: str = ""
@@ -106,12 +106,9 @@ class Handler:
         if envelope.address.kind == "due" and self._is_early(envelope):
             return await self._arm_again(envelope)
         command = self._command(envelope) if await self._is_concerned(envelope) else None
-        if command is None:
-            return Handled("heard")
-        decided = await self._obey(command, envelope)
-        return Handled(decided.outcome, decided.detail)
+        return Handled("heard") if command is None else await self._obey(command, envelope)
 
-    async def _obey(self, command: Any, envelope: Envelope) -> Decided:
+    async def _obey(self, command: Any, envelope: Envelope) -> Handled:
         """Decide, and do what follows in this service: it reacts to its event in turn, and sets its timers at the end."""
         first = decided = await self._decide(command, envelope)
         chain: list[Envelope] = []
@@ -126,8 +123,8 @@ class Handler:
             decided = await self._decide(follows, entry)
         if chain:
             await self._follow_timers(chain[0], chain[-1])
-            return Decided(first.outcome, " ".join(entry.address.name for entry in chain), chain[0])
-        return first
+            return Handled(first.outcome, " ".join(entry.address.name for entry in chain))
+        return Handled(first.outcome, first.detail)
 
     async def _is_concerned(self, envelope: Envelope) -> bool:
         if self._card.concerns is everything or envelope.address.kind != "event":
@@ -158,14 +155,14 @@ class Handler:
         patience = Patience()
         for _ in range(MAX_ROUNDS):
             if own_id in aggregate.ids:
-                return Decided("known", own_id, await self._recall(aggregate, own_id, envelope))
+                return Decided("known", entry=await self._recall(aggregate, own_id, envelope))
             informed = await self._inform(command, envelope) if isinstance(command, self._card.informed) else command
             decision, now = await self._consider(informed, aggregate, envelope)
             if not isinstance(decision, _NO_EVENT):
                 if decision != decided:  # After a lost race it may be another one: nothing stale is written.
                     decided, made_true = decision, await self._make_true(decision, command, envelope)
                 if entry := await self._append(aggregate, made_true or decision, own_id, envelope, now):
-                    return Decided("appended", entry.address.name, entry)
+                    return Decided("appended", entry=entry)
             elif await self.journal.refresh(aggregate):
                 pass  # It was decided on an old history: once more.
             elif isinstance(decision, Premature):

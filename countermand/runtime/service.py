@@ -59,7 +59,6 @@ class Service:
             connect_timeout=_RECONNECT_EVERY_S,
             # The subscribers are drained by `_drain`, in an order of our own.
             graceful_timeout=None,
-            apply_types=False,
             logger=None,
         )
         self._subscriptions: list[Subscribed] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -36,16 +36,24 @@ async def received(mailbox_url: str, order_id: str | None = None) -> dict[str, i
     Raises:
         ConfigurationError: nobody answers there.
     """
+    return await told_by(mailbox_url, "message-ids", {"order": order_id} if order_id else None)
+
+
+async def told_by(mailbox_url: str, what: str, params: Mapping[str, str] | None = None) -> Any:
+    """What the mailbox answers to `GET /<what>`.
+
+    Raises:
+        ConfigurationError: nobody answers there.
+    """
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S) as http:
-            answer = await http.get(f"{mailbox_url}/message-ids", params={"order": order_id} if order_id else None)
+            answer = await http.get(f"{mailbox_url}/{what}", params=params)
             answer.raise_for_status()
-            found: dict[str, int] = answer.json()
+            return answer.json()
     except (httpx.HTTPError, ValueError) as error:
         why = (str(error) or type(error).__name__).splitlines()[0]
         msg = f"no mailbox answers at {mailbox_url}: {why}"
         raise ConfigurationError(msg) from error
-    return found
 
 
 def compare(recorded: Mapping[str, str], before: Mapping[str, int], after: Mapping[str, int]) -> Mail:

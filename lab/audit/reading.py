@@ -126,7 +126,7 @@ class Feed:
         if not reply:
             self._hear_status(headers)
             return
-        sequence, at, pending = place_of(reply)
+        _, sequence, _, at, pending = place_of(reply)
         # The broker's clock may have been set back; the stream's order is what counts.
         self._clock = max(self._clock, at)
         if sequence <= self._last:

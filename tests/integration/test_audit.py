@@ -19,8 +19,8 @@ from countermand.runtime.settings import ConfigurationError, Settings
 from countermand.runtime.streams import provision
 from lab.audit import Options, Report, audit
 from lab.audit.histories import history
-from lab.audit.reading import place_of
 from lab.audit.show import timeline
+from lab.lean import Place, place_of
 from lab.market import Market
 from tests.support.audits import words
 from tests.support.endings import ENDINGS, cancelled_refunded, cancelled_unpaid, completed, late_payment, unpaid_expired
@@ -292,7 +292,7 @@ async def test_the_command_says_it_by_its_exit_code(server: NatsServer, tmp_path
     ids=["plain", "with a domain"],
 )
 def test_a_messages_place_is_read_from_its_ack_subject(reply: bytes) -> None:
-    assert place_of(reply) == (77, 1_700_000_000_000_000_000, 12)
+    assert place_of(reply) == Place("audit-1", 77, 5, 1_700_000_000_000_000_000, 12)
 
 
 @asynccontextmanager

@@ -5,11 +5,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from hdrh.histogram import HdrHistogram
 
 from lab import exits
-from lab.load.figures.histogram import Histogram
 from lab.load.figures.result import Verdict
-from lab.load.figures.sparse import COARSE_BITS, Spans
+from lab.load.figures.sparse import COARSE_BITS, DIGITS, HIGHEST_US, LOWEST_US, QUANTILES, Spans
 from lab.load.figures.tally import moment_of_completion
 from tests.support.raw_logs import AUDIT, BROKEN_AUDIT, fault, measured, order, plain, request, sample, tick
 
@@ -318,7 +318,8 @@ def test_a_clock_that_was_set_makes_a_run_invalid(tmp_path: Path) -> None:
 def test_a_wait_of_hours_is_as_long_as_it_is() -> None:
     (hours,) = Spans([30 * 3_600.0]).quantiles_ms([100.0])
     assert hours == about(30 * 3.6e6)
-    assert Histogram([30 * 3_600.0]).max_s == about(30 * 3_600.0)
+    full: Any = HdrHistogram.decode(Spans([30 * 3_600.0]).encoded().encode())
+    assert full.get_max_value() / 1e6 == about(30 * 3_600.0)
     assert Spans.decoded(Spans([30 * 3_600.0]).encoded()).quantiles_ms([100.0]) == [hours]
 
 
@@ -333,13 +334,27 @@ def test_a_run_without_orders_has_a_result(tmp_path: Path) -> None:
     assert result.data["latency_ms"] == {}
 
 
+def full_of(spans_s: list[float]) -> Any:
+    """The library's own histogram of these spans."""
+    full = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    for span_s in spans_s:
+        full.record_value(min(max(round(span_s * 1e6), LOWEST_US), HIGHEST_US))
+    return full
+
+
 def test_sparse_histograms_agree_with_full_ones() -> None:
     chance = Random(3)
     spans = [chance.lognormvariate(-4, 2) for _ in range(5_000)] + [0.0, 9e9, 0.002047, 0.002048]
-    sparse, full = Spans(spans), Histogram(spans)
-    assert sparse.document() == full.document()
-    assert sparse.encoded() == full.encoded()
-    assert Spans.decoded(full.encoded()).cells == sparse.cells
+    sparse, full = Spans(spans), full_of(spans)
+    in_ms = {name: round(full.get_value_at_percentile(percent) / 1e3, 3) for name, percent in QUANTILES.items()}
+    assert sparse.document() == {
+        "count": full.get_total_count(),
+        **in_ms,
+        "max": round(full.get_max_value() / 1e3, 3),
+        "mean": round(full.get_mean_value() / 1e3, 3),
+    }
+    assert sparse.encoded() == full.encode().decode()
+    assert Spans.decoded(full.encode().decode()).cells == sparse.cells
 
 
 def test_coarse_histograms_are_less_than_a_percent_too_high() -> None:

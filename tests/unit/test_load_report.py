@@ -16,8 +16,8 @@ from hdrh.log import HistogramLogReader
 from rich.console import Console
 
 from countermand.runtime.settings import ConfigurationError
-from lab.load.figures.histogram import DIGITS, HIGHEST_US, LOWEST_US
 from lab.load.figures.result import FILE, Result
+from lab.load.figures.sparse import DIGITS, HIGHEST_US, LOWEST_US
 from lab.load.report import HLOG, PAGE, SERIES, write_all
 from lab.load.report.html import page
 from lab.load.report.scale import Scale, linear, logarithmic, nines, seconds

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lab.load.figures.bootstrap import Interval, blocks_of, ratio_of_means, ratio_of_quantiles
-from lab.load.figures.histogram import QUANTILES
 from lab.load.figures.metrics import HEADLINES, LATENCIES
 from lab.load.figures.result import Verdict
+from lab.load.figures.sparse import QUANTILES
 
 _COMPARED: Final = ("p50", "p90", "p99")
 BETTER, WORSE, SAME, UNSURE = "better", "worse", "same", ""

@@ -1,27 +1,30 @@
-"""Many small histograms: the cells of an HdrHistogram, of which only those are kept that hold something.
+"""Latencies in the cells of an HdrHistogram: three significant digits from a microsecond to a week, merged without loss.
 
-A full one takes 250 KiB whatever it holds; a run has one a second, a flow, an outcome and a block.
+Only cells that hold something are kept. The library's own histogram takes 250 KiB whatever it holds, and a run has one a
+second, a flow, an outcome and a block; so the library writes and reads the format, and these count.
 """
 
+import binascii
 import zlib
-from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final, Self
 
-from lab.load.figures.histogram import HIGHEST_US, LOWEST_US, QUANTILES, Histogram
+from hdrh.codec import HdrCookieException, HdrLengthException
+from hdrh.histogram import HdrHistogram
+
+LOWEST_US: Final = 1
+HIGHEST_US: Final = 604_800_000_000
+"""A week, as long as a run may be."""
+
+DIGITS: Final = 3
+
+QUANTILES: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
 
 _EXACT_BITS: Final = 11
 """Below 2^11 µs every microsecond has a cell of its own: what three significant digits take."""
 
 COARSE_BITS: Final = 8
 """For the thousands of histograms of a time series: less than a percent too high, and few cells each."""
-
-_HALF: Final = 1 << (_EXACT_BITS - 1)
-_ENVELOPE_BYTES: Final = 8
-_HEADER_BYTES: Final = 40
-_MORE: Final = 0x80
-_VARINT_BYTES_MAX: Final = 9
-"""The ninth byte of a number has eight bits, and no more follow."""
 
 
 class Spans:
@@ -79,12 +82,11 @@ class Spans:
         )
 
     def encoded(self) -> str:
-        """Base64 of HdrHistogram's compressed V2 format."""
-        whole = Histogram()
-        hdr: Any = whole.hdr
+        """Base64 of HdrHistogram's compressed V2 format, which its tools in every language read."""
+        whole: Any = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         for cell, number in self.cells.items():
-            hdr.record_value(cell, number)
-        return whole.encoded()
+            whole.record_value(cell, number)
+        return whole.encode().decode()
 
     @classmethod
     def decoded(cls, text: str) -> Self:
@@ -94,17 +96,12 @@ class Spans:
             ValueError: it is no such histogram.
         """
         try:
-            counts = zlib.decompress(b64decode(text, validate=True)[_ENVELOPE_BYTES:])[_HEADER_BYTES:]
-            made, index = cls(), 0
-            for number in _numbers(counts):
-                if number > 0:
-                    made.cells[_cell(index)] = number
-                    index += 1
-                else:  # So many cells in a row that hold nothing.
-                    index -= number
-        except (zlib.error, IndexError) as error:
+            whole: Any = HdrHistogram.decode(text.encode())
+        except (HdrLengthException, HdrCookieException, zlib.error, binascii.Error) as error:
             msg = "no HdrHistogram in the V2 format"
             raise ValueError(msg) from error
+        made = cls()
+        made.cells = {whole.get_value_from_index(index): number for index, number in enumerate(whole.counts) if number}
         return made
 
     def __len__(self) -> int:
@@ -123,28 +120,3 @@ def longest_of(cell: int, bits: int = _EXACT_BITS) -> int:
 
 def _middle_of(cell: int) -> int:
     return cell + (1 << max(0, cell.bit_length() - _EXACT_BITS) >> 1)
-
-
-def _cell(index: int) -> int:
-    """The lowest microsecond of a cell, by its place among all of them."""
-    if index < 2 * _HALF:
-        return index
-    return (index % _HALF + _HALF) << (index // _HALF - 1)
-
-
-def _numbers(data: bytes) -> Iterator[int]:
-    """Integers as ZigZag LEB128: seven bits a byte, the lowest first, the sign in the lowest bit of all."""
-    at = 0
-    while at < len(data):
-        number = shift = 0
-        for place in range(_VARINT_BYTES_MAX):
-            byte = data[at]
-            at += 1
-            if place == _VARINT_BYTES_MAX - 1:
-                number |= byte << shift
-                break
-            number |= (byte & ~_MORE) << shift
-            shift += 7
-            if byte < _MORE:
-                break
-        yield (number >> 1) ^ -(number & 1)

@@ -2,11 +2,11 @@
 
 import json
 import time
-from datetime import datetime
 from typing import Final
 
 from nats.aio.client import Client
 
+from countermand.runtime.direct import timestamp
 from lab.load.play.wire import ANSWER_S
 
 _LOOKS: Final = 7
@@ -26,12 +26,6 @@ async def broker_ahead_s(nc: Client, stream: str) -> float:
         took_s = time.monotonic() - asked
         if took_s < best_s:
             best_s = took_s
-            told = datetime.fromisoformat(_microseconds(json.loads(answer.data)["ts"])).timestamp()
+            told = timestamp(json.loads(answer.data)["ts"]).timestamp()
             ahead_s = told - (asked + took_s / 2)
     return ahead_s
-
-
-def _microseconds(moment: str) -> str:
-    """RFC 3339 as Python 3.11 reads it: six digits of a second at most."""
-    whole, _, fraction = moment.rstrip("Z").partition(".")
-    return f"{whole}.{fraction[:6]:0<6}+00:00"

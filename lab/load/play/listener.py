@@ -11,12 +11,11 @@ import structlog
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from lab.lean import LeanClient
+from lab.lean import LeanClient, place_of
 
 _ANSWER_S: Final = 5.0
 _CHECK_EVERY_S: Final = 1.0
 _FORGOTTEN_AFTER_S: Final = 60
-_ACK_TOKENS: Final = 9
 
 Hear = Callable[[bytes, int, bytes, bytes], None]
 """Takes an event: subject, the broker's time in ns, payload and header block."""
@@ -90,13 +89,11 @@ class Listener:
         return document
 
     def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
-        tokens = reply.split(b".")
-        if len(tokens) < _ACK_TOKENS or self._broken:
+        if not reply or self._broken:
             return
-        first = 2 if len(tokens) == _ACK_TOKENS else 4
-        if tokens[first + 1].decode() != self._consumer:
+        consumer, sequence, delivered, at, _ = place_of(reply)
+        if consumer != self._consumer:
             return
-        sequence, delivered, at = int(tokens[first + 3]), int(tokens[first + 4]), int(tokens[first + 5])
         if delivered != self._delivered + 1:
             self._broken = True  # One was lost on the way: asked for again at the next check.
             return

@@ -9,11 +9,12 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from lab.console import LINE_EVERY_S
+from lab.console import LINE_EVERY_S, now_and_then
+from lab.load.figures.metrics import HEADLINES
 from lab.load.figures.sparse import Spans
 from lab.load.play.gauges import Gauges
+from lab.load.wording import words
 
-_SHOWN: Final = ("request_to_answer", "request_to_email")
 _FRESH_EVERY_S: Final = 1.0
 """The workers tell once a second."""
 
@@ -73,7 +74,7 @@ class View:
             f"{gauges.total('started'):,} started",
             f"{gauges.total('open'):,} in flight",
             f"backlog {_number(gauges.backlog)}",
-            *(f"{_words(metric)} {_quantiles(gauges.latency(metric))}" for metric in _SHOWN),
+            *(f"{words(metric)} {_quantiles(gauges.latency(metric))}" for metric in HEADLINES),
             f"{gauges.total('settled'):,} settled",
             *_ills(gauges),
         ]
@@ -84,8 +85,8 @@ class View:
         table = Table.grid(padding=(0, 2))
         table.add_row("rate", f"{gauges.rate_of('started'):,.1f} orders/s", f"{gauges.total('started'):,} started")
         table.add_row("in flight", f"{gauges.total('open'):,}", f"backlog {_number(gauges.backlog)} messages")
-        for metric in _SHOWN:
-            table.add_row(_words(metric), _quantiles(gauges.latency(metric)))
+        for metric in HEADLINES:
+            table.add_row(words(metric), _quantiles(gauges.latency(metric)))
         table.add_row("settled", f"{gauges.total('settled'):,}", ", ".join(_outcomes(gauges)))
         table.add_row("violations", f"{gauges.violations:,}", f"in {gauges.looked_at:,} orders looked at so far")
         for ill in _ills(gauges):
@@ -108,23 +109,15 @@ class View:
 
 def progress_of(view: View) -> Callable[[int], None]:
     """A function to be told of how many messages an audit has read."""
-    next_at = time.monotonic() + LINE_EVERY_S
-
-    def note(messages: int) -> None:
-        nonlocal next_at
-        if time.monotonic() >= next_at:
-            next_at += LINE_EVERY_S
-            view.say(f"auditing: {messages:,} messages read …")
-
-    return note
+    return now_and_then("auditing: {:,} messages read …".format, view.say)
 
 
 def _ills(gauges: Gauges) -> list[str]:
     """What should not be, if there is any."""
     counts: dict[str, Any] = {name: gauges.total(name) for name in ("late", "shed", "resent", "lost")}
     why = ", ".join(gauges.reasons_of_resends)
-    words = {"late": "started late", "resent": f"commands sent again ({why})", "lost": "commands lost"}
-    found = [f"{number:,} {words.get(name, name)}" for name, number in counts.items() if number]
+    named = {"late": "started late", "resent": f"commands sent again ({why})", "lost": "commands lost"}
+    found = [f"{number:,} {named.get(name, name)}" for name, number in counts.items() if number]
     return found + ([f"{gauges.violations:,} violations"] if gauges.violations else [])
 
 
@@ -135,10 +128,6 @@ def _outcomes(gauges: Gauges) -> list[str]:
 def _quantiles(spans: Spans) -> str:
     half, most = spans.quantiles_ms((50, 99))
     return "—" if half is None or most is None else f"p50 {half:,.1f} ms p99 {most:,.1f} ms"
-
-
-def _words(metric: str) -> str:
-    return metric.replace("_", " ")
 
 
 def _number(messages: int | None) -> str:

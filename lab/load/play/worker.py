@@ -4,7 +4,6 @@ Run as `python -m lab.load.play.worker NATS_URL RUN FOLDER`; the run's coordinat
 """
 
 import asyncio
-import contextlib
 import json
 import os
 import secrets
@@ -31,8 +30,8 @@ from countermand.runtime import collector, log
 from countermand.runtime.names import Names
 from countermand.runtime.settings import load_settings
 from lab.lean import LeanClient
-from lab.load.figures.histogram import Histogram
 from lab.load.figures.metrics import ANSWER, EMAIL
+from lab.load.figures.sparse import Spans
 from lab.load.plan import LATE_S, LoadPlan, schedule
 from lab.load.play.clock import broker_ahead_s
 from lab.load.play.connection import connected
@@ -95,7 +94,7 @@ class Worker:
         self._doing: set[asyncio.Task[None]] = set()
         self._tick = Tick(index, 0.0, pid=os.getpid(), host=socket.gethostname())
         self._outcomes: Counter[str] = Counter()
-        self._latency = {ANSWER: Histogram(), EMAIL: Histogram()}
+        self._latency = {ANSWER: Spans(), EMAIL: Spans()}
         self._personas = {flow.persona for flow in plan.mix.flows}
         self._answers_to = {name: {kind.__name__ for kind in PERSONAS[name].hears} for name in self._personas}
         self._ahead_s = 0.0
@@ -315,10 +314,10 @@ class Worker:
         tick.unacked, tick.resent, tick.lost = self._sender.unacked, self._sender.resent, self._sender.lost
         tick.resent_why = self._sender.resent_why
         tick.cpu_s, tick.rss_bytes = usage.user + usage.system, process.memory_info().rss
-        tick.latency = {name: histogram.encoded() for name, histogram in self._latency.items() if len(histogram)}
+        tick.latency = {name: spans.encoded() for name, spans in self._latency.items() if spans.cells}
         with suppress(NatsError):  # Away: what this second had is told with the next one's.
             await self._nc.publish(self._topics.tick, tick.packed())
-            self._latency = {name: Histogram() for name in self._latency}
+            self._latency = {name: Spans() for name in self._latency}
             tick.lag_s, tick.sample, self._ended = 0.0, self._ended, []
 
     async def _answer(self, msg: Msg) -> None:
@@ -399,7 +398,7 @@ async def work(nats_url: str, run: str, folder: Path) -> None:
 def main() -> None:
     """Run one worker in this process; before others where that is allowed, so that its arrivals are on time."""
     nats_url, run, folder = sys.argv[1:]
-    with contextlib.suppress(PermissionError):
+    with suppress(PermissionError):
         os.nice(_NICE)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(work(nats_url, run, Path(folder)))
