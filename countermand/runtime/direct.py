@@ -12,6 +12,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.errors import NoStreamResponseError
 
+from countermand.runtime.requests import IN_FLIGHT_MAX
+
 READ_TIMEOUT_S: Final = 5.0
 """How long a read may take before it counts as failed and is tried again."""
 
@@ -51,6 +53,7 @@ class DirectReader:
         self._inbox = nc.new_inbox()
         self._tokens = count()
         self._pending: dict[str, _Pending] = {}
+        self._turns = asyncio.Semaphore(IN_FLIGHT_MAX)
 
     async def start(self) -> None:
         """Listen for answers. The subscription survives reconnects and ends with the connection."""
@@ -71,6 +74,10 @@ class DirectReader:
         return await self._request(stream, {"seq": sequence, "next_by_subj": filter_subject, "batch": limit})
 
     async def _request(self, stream: str, request: dict[str, Any]) -> list[Stored]:
+        async with self._turns:
+            return await self._read(stream, request)
+
+    async def _read(self, stream: str, request: dict[str, Any]) -> list[Stored]:
         token = str(next(self._tokens))
         pending = _Pending(asyncio.get_running_loop().create_future())
         self._pending[token] = pending

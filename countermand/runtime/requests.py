@@ -16,6 +16,13 @@ from nats.js.errors import APIError, NoStreamResponseError
 TIMEOUT_S: Final = 5.0
 """How long an answer may take; after that a publish's fate is unknown until the stream is read."""
 
+IN_FLIGHT_MAX: Final = 256
+"""Requests that wait for the broker side by side; the rest wait for their turn, which has no time limit.
+
+Enough to keep the broker busy. Without a bound, a service that is short of processor time has thousands in flight, takes
+their answers up after their time is over, asks again, and gets nothing done.
+"""
+
 _LOOK_EVERY_S: Final = 0.5
 """A timeout may come so much later."""
 
@@ -66,6 +73,7 @@ class Requests:
         # In the order of their deadlines, since all have the same time.
         self._waiting: dict[str, tuple[asyncio.Future[bytes], float]] = {}
         self._look: asyncio.TimerHandle | None = None
+        self._turns = asyncio.Semaphore(IN_FLIGHT_MAX)
 
     async def start(self) -> None:
         """Listen for answers. The subscription survives reconnects and ends with the connection."""
@@ -78,6 +86,10 @@ class Requests:
             TimeoutError: none came in time.
             NoStreamResponseError: nobody listens there: the stream has no leader at the moment.
         """
+        async with self._turns:
+            return await self._ask(subject, payload, headers)
+
+    async def _ask(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> bytes:
         token = str(next(self._tokens))
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()

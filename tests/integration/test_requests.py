@@ -62,6 +62,35 @@ async def test_many_in_flight_get_each_its_own_answer(nc: Client, requests: Requ
     assert await asyncio.gather(*(requests.ask("echo", number) for number in numbers)) == numbers
 
 
+async def test_more_than_may_be_in_flight_wait_for_their_turn_and_their_time_does_not_run(
+    nc: Client, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a service short of processor time takes up every answer too late, asks again, and gets nothing done."""
+    held: list[Msg] = []
+
+    async def hold(msg: Msg) -> None:
+        held.append(msg)
+
+    await nc.subscribe("slow", cb=hold)
+    monkeypatch.setattr(module, "TIMEOUT_S", 1.0)
+    asking = [asyncio.create_task(requests.ask("slow", b"")) for _ in range(2 * module.IN_FLIGHT_MAX)]
+
+    async def answer_all(round_: int) -> None:
+        async def are_asked() -> bool:
+            return len(held) == module.IN_FLIGHT_MAX
+
+        await eventually(are_asked)
+        await asyncio.sleep(0.7)  # Twice this is more than the time an answer has.
+        assert len(held) == module.IN_FLIGHT_MAX, f"in round {round_}"
+        for msg in held[:]:
+            held.remove(msg)
+            await msg.respond(b"done")
+
+    await answer_all(1)
+    await answer_all(2)
+    assert await asyncio.gather(*asking) == [b"done"] * len(asking)
+
+
 async def test_a_refused_publish_says_why(requests: Requests) -> None:
     await requests.publish("kept.a", b"", {})
     with pytest.raises(APIError) as refused:

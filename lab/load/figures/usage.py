@@ -6,6 +6,9 @@ from typing import Any, Final
 
 _MEGABYTE: Final = 1e6
 
+_STEP_S_MIN: Final = 0.2
+"""Processor time is counted in hundredths of a second: over less than this its rate is chance."""
+
 
 @dataclass(slots=True)
 class Meter:
@@ -25,7 +28,7 @@ class Meter:
             before_s, used_before_s = self._last
             used_s = cpu_s - used_before_s if cpu_s >= used_before_s else cpu_s
             self.cpu_s += used_s
-            if second > before_s:
+            if second - before_s >= _STEP_S_MIN:
                 self.cores[row] = used_s / (second - before_s)
         self._last = (second, cpu_s)
         self.rss_bytes_max = max(self.rss_bytes_max, rss_bytes)
