@@ -138,7 +138,8 @@ async def _start(folder: Path, supervisor: Supervisor, environment: dict[str, st
     supervisor.add(server)
     await provisioned(server.url, load_settings())
     mailbox, addresses = await _start_mailbox(folder, logs, supervisor)
-    environment = {"NATS_URL": server.url, "SMTP_URL": os.environ.get("SMTP_URL", addresses["smtp_url"])} | environment
+    own = {"NATS_URL": server.url, "SMTP_URL": os.environ.get("SMTP_URL", addresses["smtp_url"]), "HTTP_PORT": "0"}
+    environment = own | environment
     services: dict[str, Child] = {}
     for card in CARDS:
         child = await spawn(

@@ -10,6 +10,7 @@ from countermand.kernel.decider import Decider
 from countermand.kernel.reactions import Reactions
 from countermand.kernel.terms import Terms
 from countermand.runtime.envelope import Envelope
+from countermand.runtime.health import Check
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -38,6 +39,11 @@ async def nothing_to_close() -> None:
     """The end of a service that holds nothing open."""
 
 
+def nothing_to_check() -> Sequence[Check]:
+    """The checks of a service that needs nothing but the broker."""
+    return ()
+
+
 def everything(event: Message, terms: Terms) -> bool:  # noqa: ARG001
     """The concerns of a service that listens to all it subscribes to."""
     return True
@@ -61,6 +67,7 @@ class Card(Generic[C, S, E]):
         informed: commands that are decided on what other owners have recorded too; `inform` puts the histories that it
             `reads`, each in its own order, into them. What was read may be old: the owner's journal has the last word.
         close: ends what the effect holds open.
+        checks: what `/readyz` tells of besides the broker.
         failures: its events that an operator should see: their cause is copied to the dead letters.
     """
 
@@ -73,6 +80,7 @@ class Card(Generic[C, S, E]):
     concerns: Callable[[Message, Terms], bool] = everything
     effect: Callable[[E, C, Envelope], Awaitable[E]] = nothing_to_do
     close: Callable[[], Awaitable[None]] = nothing_to_close
+    checks: Callable[[], Sequence[Check]] = nothing_to_check
     failures: tuple[type[Event], ...] = ()
     informed: tuple[type[Any], ...] = ()
     inform: Callable[[C, Sequence[Event]], C] = as_it_is

@@ -184,13 +184,23 @@ class JetStreamOutside:
 class JetStreamDelivered:
     """A message as a consumer delivered it."""
 
-    def __init__(self, raw: Msg, names: Names) -> None:
+    def __init__(self, raw: Msg, names: Names, traceparent: str | None = None) -> None:
         self.raw = raw
         self.subject = names.bare(raw.subject)
+        self._traceparent = traceparent
+        self._envelope: Envelope | None = None
 
     def open(self) -> Envelope:
-        """Read and check it."""
-        return open_envelope(self.raw, self)
+        """Read and check it. What follows from it is traced to the handling of it, where that is traced."""
+        self._envelope = envelope = open_envelope(self.raw, self)
+        if self._traceparent is not None:
+            envelope.traceparent = self._traceparent
+        return envelope
+
+    def take(self) -> Envelope | None:
+        """What was read of it, if anything could be; once, for the two must not go on holding each other."""
+        envelope, self._envelope = self._envelope, None
+        return envelope
 
     async def ack(self) -> None:
         """It is done."""

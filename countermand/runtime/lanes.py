@@ -35,6 +35,16 @@ class Lanes:
         self._waiting: dict[int, Msg] = {}
         self._stopping = False
 
+    @property
+    def busy(self) -> int:
+        """Orders being worked on."""
+        return len(self._lanes)
+
+    @property
+    def in_hand(self) -> int:
+        """Messages taken and not settled yet."""
+        return len(self._waiting)
+
     async def put(self, order_id: str, msg: Msg) -> None:
         """Take a message; after `finish` only to give it back."""
         self._waiting[id(msg)] = msg

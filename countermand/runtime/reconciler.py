@@ -5,6 +5,7 @@ Timers follow events, so there is nothing to mend in ordinary days. It makes a p
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -26,6 +27,16 @@ _BATCH: Final = 500
 _log = structlog.get_logger()
 
 
+@dataclass(slots=True)
+class Tally:
+    """What a reconciler has done since it began: rounds by their end, and timers that it mended."""
+
+    ok: int = 0
+    failed: int = 0
+    rearmed: int = 0
+    cancelled: int = 0
+
+
 class Reconciler:
     """Follows one owner's stream with aggregates of its own; holds only those that want a deadline."""
 
@@ -39,13 +50,16 @@ class Reconciler:
         self._names = names
         self._next_sequence = 1
         self._open: dict[str, Aggregate[Any]] = {}
+        self.tally = Tally()
 
     async def run(self, every_s: float) -> None:
         """Reconcile now and then, until cancelled."""
         while True:
             try:
                 await self.reconcile()
+                self.tally.ok += 1
             except Exception as error:  # noqa: BLE001  # It runs beside the service; the next round tries again.
+                self.tally.failed += 1
                 _log.warning("timers.not_reconciled", error=repr(error), outage=is_outage(error))
             await asyncio.sleep(every_s)
 
@@ -57,12 +71,14 @@ class Reconciler:
         missing = [subject for subject in wanted if subject not in armed]
         for subject in missing:
             await self._timers.arm(*wanted[subject])
+            self.tally.rearmed += 1
         await self._read_on()  # What ended meanwhile may have cancelled its timer before we armed it.
         wanted = self._wanted()
         armed.update(missing)
         orphans = [subject for subject in armed if subject not in wanted and await self._is_orphan(subject)]
         for subject in orphans:
             await self._timers.cancel(subject)
+            self.tally.cancelled += 1
         _log.info(
             "timers.reconciled", open=len(self._open), armed=len(armed), rearmed=len(missing), cancelled=len(orphans)
         )

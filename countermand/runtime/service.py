@@ -25,7 +25,9 @@ from countermand.runtime.handler import Handler
 from countermand.runtime.jetstream import JetStreamAlarms, JetStreamDelivered, JetStreamOutside, JetStreamStore
 from countermand.runtime.journal import Journal
 from countermand.runtime.lanes import Lanes
+from countermand.runtime.measured import MeasuredOutside, MeasuredStore
 from countermand.runtime.names import Names
+from countermand.runtime.operations import Operations
 from countermand.runtime.reconciler import Reconciler
 from countermand.runtime.requests import Requests
 from countermand.runtime.settings import Settings
@@ -50,6 +52,8 @@ class Service:
         self._settings = settings
         self._names = Names(settings.subject_prefix)
         self._lanes = Lanes(self._settle)
+        self._operations = Operations(card, settings, self._lanes)
+        self._metrics = self._operations.metrics
         self._handler: Handler | None = None
         self._broker = NatsBroker(
             settings.nats_url.split(","),
@@ -66,9 +70,10 @@ class Service:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; then finish what is at work and give the rest back."""
         log.configure(self._card.name, self._settings.log_level, self._settings.log_format)
-        if await self._finds_the_broker():
-            with contextlib.suppress(ConnectionReconnectingError, FlushTimeoutError):  # Away: nobody to take leave of.
-                await self._app().run(sleep_time=_SIGNAL_POLL_S)
+        async with self._operations.serving():
+            if await self._finds_the_broker():
+                with contextlib.suppress(ConnectionReconnectingError, FlushTimeoutError):  # Away: no leave to take.
+                    await self._app().run(sleep_time=_SIGNAL_POLL_S)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -120,14 +125,18 @@ class Service:
         store = JetStreamStore(self._card.name, requests, reader, self._names)
         alarms = JetStreamAlarms(self._card.name, requests, self._names)
         outside = JetStreamOutside(nc, reader, self._names)
-        self._handler = Handler(self._card, store, alarms, outside, passing)
+        self._handler = Handler(
+            self._card, MeasuredStore(store, self._metrics), alarms, MeasuredOutside(outside, self._metrics), passing
+        )
         beside = [asyncio.create_task(self._lanes.keep_alive(self._settings.ack_wait_s))]
+        reconciler: Reconciler | None = None
         if self._card.timers:
             # A journal of its own: its round must not push open orders out of the handler's.
             journal: Journal[Any, Any, Any] = Journal(self._card.name, self._card.decider, store, outside.terms)
             reconciler = Reconciler(journal, store, self._handler.timers, nc, self._names)
             beside.append(asyncio.create_task(reconciler.run(self._settings.reconcile_every_s)))
         await self._subscribe(nc)
+        self._operations.started(nc, self._names, reconciler.tally if reconciler else None)
         _log.info("service.started")
         try:
             yield
@@ -151,6 +160,8 @@ class Service:
         started = time.perf_counter()
         delivered = JetStreamDelivered(raw, self._names)
         handled = await self._handler.settle(delivered)
+        took_s = time.perf_counter() - started
+        self._metrics.handled(delivered.subject, delivered.take(), handled, took_s)
         # What asked for nothing is most of what some services hear.
         say = _log.debug if handled.outcome == "heard" else _log.info
         say(
@@ -159,11 +170,12 @@ class Service:
             outcome=handled.outcome,
             detail=handled.detail,
             tries=handled.tries,
-            ms=round((time.perf_counter() - started) * 1e3, 1),
+            ms=round(took_s * 1e3, 1),
         )
 
     async def _drain(self) -> None:
         """Finish what is at work, end the subscriptions and give back what waits, before the connection ends."""
+        self._operations.stopping()
         await self._lanes.finish(self._settings.stop_grace_s)
         await self._lanes.silence()
         for subscription in self._subscriptions:

@@ -32,6 +32,13 @@ class Settings(BaseSettings):
     stop_grace_s: float = Field(
         default=5.0, gt=0, le=60, description="what a message at work gets to finish when stopping"
     )
+    http_host: str = Field(
+        default="127.0.0.1", min_length=1, max_length=253, description="where /healthz, /readyz and /metrics are served"
+    )
+    http_port: int = Field(default=0, ge=0, le=65_535, description="0 lets the system choose")
+    otel_exporter_otlp_endpoint: str = Field(
+        default="", description="traces go there by OTLP/HTTP; needs the extra `otel`"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "human"] = Field(default="auto", description="auto: human on a terminal")
     countermand_crash_at: str = Field(default="", description="a failpoint: `order:after_append:OrderCancelled`")

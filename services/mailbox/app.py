@@ -4,29 +4,22 @@ import asyncio
 import contextlib
 import json
 import signal
-import socket
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
 
 import structlog
-import uvicorn
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countermand.runtime import log
+from countermand.runtime.http import listening, url
 from countermand.runtime.main import CONFIGURATION_ERROR, new_event_loop
 from countermand.runtime.settings import ConfigurationError, explain, load_settings
 from services.mailbox.http import create_app
 from services.mailbox.smtp import MESSAGE_BYTES_MAX, SmtpServer
 from services.mailbox.store import KEPT_BYTES_MAX, MESSAGES_MAX, Store
-
-_HTTP_STOP_S: Final = 2
-"""What requests get to end when the mailbox stops."""
-
-_BACKLOG: Final = 128
 
 _log = structlog.get_logger()
 
@@ -70,7 +63,7 @@ async def run(settings: MailboxSettings) -> None:
     """Be a mailbox until SIGTERM or SIGINT.
 
     Raises:
-        OSError: an address cannot be listened on, or the ready file cannot be written.
+        ConfigurationError, OSError: an address cannot be listened on, or the ready file cannot be written.
     """
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -89,7 +82,7 @@ async def open_mailbox(settings: MailboxSettings) -> AsyncGenerator[Addresses]:
     """A mailbox that listens while the block runs.
 
     Raises:
-        OSError: as of `run`.
+        ConfigurationError, OSError: as of `run`.
     """
     store = Store(settings.max_messages, settings.max_kept_bytes)
     smtp = SmtpServer(store, settings.max_message_bytes)
@@ -97,43 +90,12 @@ async def open_mailbox(settings: MailboxSettings) -> AsyncGenerator[Addresses]:
         ends.callback(store.close)
         ends.push_async_callback(smtp.stop)
         smtp_port = await smtp.start(settings.host, settings.smtp_port)
-        http = _Uvicorn(
-            uvicorn.Config(
-                create_app(store, smtp),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                timeout_graceful_shutdown=_HTTP_STOP_S,
-            )
-        )
-        http_port = await ends.enter_async_context(http.listening(settings.host, settings.http_port))
-        addresses = Addresses(_url("smtp", settings.host, smtp_port), _url("http", settings.host, http_port))
+        app = create_app(store, smtp)
+        http_url = await ends.enter_async_context(listening(app, settings.host, settings.http_port))
+        addresses = Addresses(url("smtp", settings.host, smtp_port), http_url)
         _tell(addresses, settings.ready_file)
         yield addresses
         _log.info("mailbox.stopping", received=store.received, distinct=store.distinct)
-
-
-class _Uvicorn(uvicorn.Server):
-    """Uvicorn within a program that has an end of its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Signals are `run`'s."""
-        yield
-
-    @contextlib.asynccontextmanager
-    async def listening(self, host: str, port: int) -> AsyncGenerator[int]:
-        """Serve while the block runs, on a socket of our own: uvicorn would end the process over a port in use."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        port = listener.getsockname()[1]
-        serving = asyncio.create_task(self.serve([listener]))
-        try:
-            yield port
-        finally:
-            self.should_exit = True
-            await serving
 
 
 def _tell(addresses: Addresses, ready_file: Path | None) -> None:
@@ -148,7 +110,3 @@ def _tell(addresses: Addresses, ready_file: Path | None) -> None:
 def _give_up(why: str) -> None:
     sys.stderr.write(f"mailbox: {why}\n")
     sys.exit(CONFIGURATION_ERROR)
-
-
-def _url(scheme: str, host: str, port: int) -> str:
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -7,6 +7,9 @@ from itertools import islice
 from json import dumps
 from typing import Annotated, Any, Final, TypeVar
 
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,8 +19,13 @@ from starlette.routing import Route
 
 from countermand.kernel.ids import ORDER_ID
 from countermand.kernel.policy import PromisedEmail
+from countermand.runtime.health import Check
+from countermand.runtime.http import operational_routes
+from countermand.runtime.registry import process_registry
 from services.mailbox.smtp import Fault, SmtpServer
 from services.mailbox.store import Store, Summary
+
+SERVICE: Final = "mailbox"
 
 _LIMIT: Final = 100
 _LIMIT_MAX: Final = 1_000
@@ -62,7 +70,7 @@ def create_app(store: Store, server: SmtpServer) -> Starlette:
             Route("/count", mailbox.count, methods=["GET"]),
             Route("/mode", mailbox.mode, methods=["GET"]),
             Route("/mode", mailbox.change_mode, methods=["PUT"]),
-            Route("/healthz", mailbox.healthz, methods=["GET"]),
+            *operational_routes(SERVICE, _registry(store), mailbox.readiness),
         ],
         exception_handlers={HTTPException: _problem},
     )
@@ -109,8 +117,37 @@ class _Mailbox:
         self._server.behave(_checked(Fault, await _body(request)))
         return await self.mode(request)
 
-    async def healthz(self, _request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+    async def readiness(self) -> list[Check]:
+        """It is ready once it answers. That it was told to fail is told, for people who wonder."""
+        mode = self._server.faults.fault.mode
+        return [Check("smtp", mode == "ok", f"mode {mode}", vital=False)]
+
+
+def _registry(store: Store) -> CollectorRegistry:
+    registry = process_registry(SERVICE)
+    registry.register(_Counts(store))
+    return registry
+
+
+class _Counts(Collector):
+    """What the store has counted."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        """Both counters."""
+        received, distinct = self._store.received, self._store.distinct
+        yield _counter("countermand_mailbox_messages", "Emails taken.", received)
+        yield _counter(
+            "countermand_mailbox_duplicates", "Of these, with a Message-ID known before.", received - distinct
+        )
+
+
+def _counter(name: str, about: str, value: int) -> CounterMetricFamily:
+    counter = CounterMetricFamily(name, about, labels=["service"])
+    counter.add_metric([SERVICE], value)
+    return counter
 
 
 async def _written(ids: Iterator[tuple[str, float]]) -> AsyncIterator[str]:

@@ -90,4 +90,4 @@ def _compose() -> Card[SendEmail, Letters, LetterEvent]:
         msg = f"MAIL_FROM: {error}"
         raise ConfigurationError(msg) from error
     postman = Postman(sender, mail.mail_from, Failpoint(load_settings().countermand_crash_at))
-    return replace(CARD, effect=postman.deliver, close=sender.close)
+    return replace(CARD, effect=postman.deliver, close=sender.close, checks=lambda: (sender.check(),))

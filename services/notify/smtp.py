@@ -15,6 +15,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
+from countermand.runtime.health import Check
 from countermand.runtime.outage import Unavailable
 from services.notify.mail import Mail, MailRefused
 
@@ -90,6 +91,8 @@ class SmtpSender:
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[SMTP] = []
         self._closed = False
+        self._sent = 0
+        self._trouble: str | None = None
 
     async def send(self, mail: Mail) -> None:
         """Hand `mail` over; on return the server has taken it.
@@ -104,17 +107,34 @@ class SmtpSender:
                 msg = "this sender is closed"
                 raise MailServerUnavailable(msg)
             try:
-                await self._deliver(mail)
-            except SMTPResponseException as error:
-                raise _judged(error) from error
-            except _AWAY as error:
-                raise self._away(error) from error
+                await self._tell(mail)
+            except MailServerUnavailable as error:
+                self._trouble = str(error)
+                raise
+            except MailRefused:
+                self._trouble = None  # It is there, and knows what it wants.
+                raise
+            self._sent += 1
+            self._trouble = None
+
+    def check(self) -> Check:
+        """What the last email found. Nothing depends on it: emails wait."""
+        last = f"{self._sent} emails sent" if self._sent else "no email sent yet"
+        return Check("smtp", self._trouble is None, self._trouble or last, vital=False)
 
     async def close(self) -> None:
         """Say goodbye on every connection. A mail on its way is not cut short: its connection closes after it."""
         self._closed = True
         idle, self._idle = self._idle, []
         await asyncio.gather(*map(_goodbye, idle))
+
+    async def _tell(self, mail: Mail) -> None:
+        try:
+            await self._deliver(mail)
+        except SMTPResponseException as error:
+            raise _judged(error) from error
+        except _AWAY as error:
+            raise self._away(error) from error
 
     async def _deliver(self, mail: Mail) -> None:
         if self._idle:
