@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import os
 import secrets
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import nats
@@ -20,7 +22,8 @@ from countermand.runtime.direct import DirectReader, Stored
 from countermand.runtime.envelope import Delivery
 from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
-from countermand.runtime.settings import ConfigurationError
+from countermand.runtime.settings import ConfigurationError, load_settings
+from countermand.runtime.tracing import Span, Tracer, tracing
 from lab.facts import Fact, fact_from
 
 CONNECT_TIMEOUT_S: Final = 3.0
@@ -54,6 +57,7 @@ class Market:
         self._refusals: dict[str, Refusal] = {}
         self._news: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._told: Callable[[Fact], None] | None = None
+        self._traces: dict[str, str] = {}
 
     @staticmethod
     async def connect(url: str, names: Names | None = None) -> "Market":
@@ -93,6 +97,8 @@ class Market:
     async def close(self) -> None:
         """Disconnect."""
         await self.nc.close()
+        if self._traces and self._tracer is not None:
+            self._tracer.close()
 
     async def watch(self, told: Callable[[Fact], None] | None = None) -> None:
         """Collect every event and refusal from now on; `told` of each event."""
@@ -120,7 +126,12 @@ class Market:
         headers = {"Nats-Msg-Id": dedupe_id, "ce-id": command_id, "ce-specversion": "1.0"}
         headers |= {"ce-type": f"{type(command).__name__}.v{command.version}", "ce-source": "/countermand/lab"}
         subject = self.names.subject(command_subject(command.owner, order_id, type(command).__name__))
+        span = self._begin_span(order_id, self.names.bare(subject), command_id)
+        if span is not None:
+            headers["traceparent"] = span.traceparent
         await self.js.publish(subject, command.model_dump_json().encode(), headers=headers)
+        if span is not None:
+            span.end("sent", "")
         return command_id
 
     def facts(self, order_id: str) -> list[Fact]:
@@ -156,6 +167,20 @@ class Market:
             msg = f"{command_id} was neither followed nor refused within {within_s:g} s"
             raise TimeoutError(msg)
         return found
+
+    @cached_property
+    def _tracer(self) -> Tracer | None:
+        """Made when it is needed first: most who connect send nothing."""
+        return tracing("lab", load_settings())
+
+    def _begin_span(self, order_id: str, subject: str, command_id: str) -> Span | None:
+        """The first command of an order begins its trace, or continues the one that the caller of this process is in."""
+        if self._tracer is None:
+            return None
+        parent = self._traces.get(order_id) or os.environ.get("TRACEPARENT")
+        span = self._tracer.sends(subject, command_id, parent)
+        self._traces.setdefault(order_id, span.traceparent)
+        return span
 
     async def _await(self, order_id: str, look: Callable[[], Any], within_s: float) -> Any:
         try:

@@ -46,6 +46,7 @@ class Metrics:
         service = card.name
         self.registry = process_registry(service)
         self.waits = waits_of(service, self.registry)
+        self._on_heard, self._on_appended = self.waits.on_heard, self.waits.on_appended
         self._service = service
         self._names: dict[str, Mapping[str, object]] = {"cmd": COMMANDS, "event": EVENTS, "due": card.timers}
         self._handled = self._counter("messages_handled", "Messages settled.", "kind", "name", "outcome")
@@ -82,12 +83,14 @@ class Metrics:
             due = real_of(envelope.simulated_at, envelope.terms)
             if due is not None and handled.outcome != "early":
                 self._late.observe(max(now - due, 0.0))
-        self.waits.heard(envelope, handled)
+        if (note := self._on_heard.get(type(envelope.body))) is not None:
+            note(envelope, handled)
 
     def appended(self, entry: Envelope) -> None:
         """An event was written, and its ack came."""
         self._appended[entry.address.name].inc()
-        self.waits.appended(entry)
+        if (note := self._on_appended.get(type(entry.body))) is not None:
+            note(entry)
 
     def conflict(self) -> None:
         """A compare-and-set was lost."""

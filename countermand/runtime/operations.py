@@ -1,6 +1,7 @@
 """What operators see of a running service: HTTP, its metrics, and whether it is ready."""
 
 import contextlib
+import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
@@ -47,7 +48,7 @@ class Operations(Collector):
         """
         app = Starlette(routes=operational_routes(self._card.name, self.metrics.registry, self.readiness))
         async with listening(app, self._settings.http_host, self._settings.http_port) as url:
-            _log.info("service.listening", url=url)
+            _log.info("service.listening", url=url, pid=os.getpid())
             yield
 
     def started(self, nc: Client, names: Names, tally: Tally | None) -> None:

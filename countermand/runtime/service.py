@@ -32,6 +32,7 @@ from countermand.runtime.reconciler import Reconciler
 from countermand.runtime.requests import Requests
 from countermand.runtime.settings import Settings
 from countermand.runtime.streams import check_provisioned
+from countermand.runtime.tracing import Span, tracing
 
 _RECONNECT_EVERY_S: Final = 1
 _FOREVER: Final = -1
@@ -54,6 +55,7 @@ class Service:
         self._lanes = Lanes(self._settle)
         self._operations = Operations(card, settings, self._lanes)
         self._metrics = self._operations.metrics
+        self._tracer = tracing(card.name, settings)
         self._handler: Handler | None = None
         self._broker = NatsBroker(
             settings.nats_url.split(","),
@@ -145,6 +147,8 @@ class Service:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             _log.info("service.stopped")
+            if self._tracer is not None:
+                self._tracer.close()
 
     async def _check(self, nc: Client) -> None:
         try:
@@ -158,8 +162,11 @@ class Service:
             msg = "a message came before the service had started"
             raise RuntimeError(msg)
         started = time.perf_counter()
-        delivered = JetStreamDelivered(raw, self._names)
+        span = self._begin_span(raw)
+        delivered = JetStreamDelivered(raw, self._names, span.traceparent if span else None)
         handled = await self._handler.settle(delivered)
+        if span is not None:
+            span.end(handled.outcome, handled.detail)
         took_s = time.perf_counter() - started
         self._metrics.handled(delivered.subject, delivered.take(), handled, took_s)
         # What asked for nothing is most of what some services hear.
@@ -172,6 +179,12 @@ class Service:
             tries=handled.tries,
             ms=round(took_s * 1e3, 1),
         )
+
+    def _begin_span(self, raw: Msg) -> Span | None:
+        if self._tracer is None:
+            return None
+        headers = raw.headers or {}
+        return self._tracer.handles(self._names.bare(raw.subject), headers.get("ce-id", ""), headers.get("traceparent"))
 
     async def _drain(self) -> None:
         """Finish what is at work, end the subscriptions and give back what waits, before the connection ends."""

@@ -251,7 +251,7 @@ def _state(pid: int) -> tuple[str, int] | None:
 
 def _clean_environment() -> dict[str, str]:
     """Ours, less what would lead a command to somebody else's system."""
-    ours = ("NATS_URL", "MAILBOX_URL", "SMTP_URL", "LOG_LEVEL", "COUNTERMAND_CRASH_AT", "SUBJECT_PREFIX")
+    ours = ("NATS_URL", "MAILBOX_URL", "SMTP_URL", "LOG_LEVEL", "COUNTERMAND_CRASH_AT", "SUBJECT_PREFIX", "HTTP_PORT")
     return {key: value for key, value in os.environ.items() if key not in ours}
 
 
