@@ -154,7 +154,7 @@ async def test_a_service_on_a_broker_that_nobody_provisioned_says_so_and_exits_w
     finally:
         await child.kill()
     *logged, said = child.log_tail().splitlines()
-    assert [json.loads(line)["event"] for line in logged] == ["service.starting"]
+    assert [json.loads(line)["event"] for line in logged] == ["service.listening", "service.starting"]
     assert (child.returncode, said) == (
         2, "SELLER with the consumer order-seller does not exist: run `countermand provision`"
     )  # fmt: skip
