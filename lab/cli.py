@@ -15,6 +15,7 @@ from typer import TyperException
 
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
+from lab.dead.commands import dead_app
 from lab.exits import CONFIGURATION, INTERRUPTED, PASS, TERMINATED
 from lab.policy.commands import policy_app
 from lab.spans import seconds
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(policy_app)
+app.add_typer(dead_app)
 
 NatsUrl = Annotated[
     str | None, typer.Option("--nats", envvar="NATS_URL", help="a running system; nothing: an embedded one")

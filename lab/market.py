@@ -5,7 +5,8 @@ import json
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -205,6 +206,21 @@ class Market:
         document: dict[str, str] = json.loads(msg.data)
         self._refusals[command_token] = Refusal(**document)
         self._news[order_id].set()
+
+
+@asynccontextmanager
+async def marketplace(url: str) -> AsyncGenerator[Market]:
+    """A provisioned marketplace, under the prefix that the environment says, for as long as a command needs it.
+
+    Raises:
+        ConfigurationError: nobody answers there, or nobody has provisioned it.
+    """
+    market = await Market.connect(url, Names(load_settings().subject_prefix))
+    try:
+        await market.check()
+        yield market
+    finally:
+        await market.close()
 
 
 async def _say_nothing(_: Exception) -> None:

@@ -103,6 +103,12 @@ _EVENT_HEADERS: Final[dict[str, Document]] = {
 _MAY_BE_MISSING: Final = {"traceparent", "content-type"}
 _OF_A_TIMER: Final = ("ce-specversion", "ce-id", "ce-type", "ce-source", "ce-causationid", "ce-simtime", "ce-terms")
 
+_OF_AN_ACT: Final = {
+    "dead-action": "`replay` or `discard`: not a letter, but what an operator did about one",
+    "dead-actor": "who did it",
+    "dead-action-reason": "and why",
+}
+
 _SCHEMAS: Final[dict[str, Document]] = {
     "CommandHeaders": {
         "type": "object",
@@ -132,10 +138,19 @@ _SCHEMAS: Final[dict[str, Document]] = {
             "dead-subject": {"type": "string"},
             "dead-stream": {"type": "string"},
             "dead-sequence": {"type": "string", "pattern": "^[0-9]+$"},
+            "dead-time": {"type": "string", "format": "date-time", "description": "when the broker stored it"},
             "dead-deliveries": {"type": "string", "pattern": "^[0-9]+$"},
             "dead-reason": {"type": "string", "maxLength": 1000, "description": "one line, ASCII"},
+            "dead-id": {**_ID, "description": "its `Nats-Msg-Id`, where that stood for `ce-id`"},
+            "dead-size": {"type": "string", "pattern": "^[0-9]+$", "description": "of the whole body, if it was cut"},
+            "dead-letter": {
+                "type": "string",
+                "pattern": "^[0-9]+$",
+                "description": "the letter that was replayed when this failed; of an operator's act: the letter it is about",
+            },
+            **{name: {"type": "string", "description": what} for name, what in _OF_AN_ACT.items()},
         },
-        "required": ["dead-deliveries", "dead-reason", "dead-sequence", "dead-stream", "dead-subject"],
+        "required": ["dead-sequence", "dead-stream", "dead-subject"],
     },
     "Refusal": {
         "type": "object",
@@ -190,9 +205,13 @@ def _channels() -> dict[str, Document]:
         "dueTimers": _channel(due_subject(timer), ["Reminder"])
         | {"description": "Stream TIMERS. The schedule fired: a hint, which the service checks."},
         "deadLetters": _channel("dead.{service}.{consumer}", ["DeadLetter"])
-        | {"description": "Stream DEAD. What nobody could handle, kept whole, with the reason."},
+        | {
+            "description": "Stream DEAD. What nobody could handle, with the reason; or an operator's `discard` of such a letter."
+        },
         "retries": _channel("retry.{service}.{consumer}", ["DeadLetter"])
-        | {"description": "Stream DEAD. A dead letter that an operator sends back to the service."},
+        | {
+            "description": "Stream DEAD. A dead letter that an operator sends back: handled as the message that failed, come again."
+        },
     }
 
 

@@ -87,7 +87,7 @@ class Card(Generic[C, S, E]):
     reads: tuple[Owner, ...] = ()
 
     def subscriptions(self) -> list[Subscription]:
-        """What follows from the tables: a subscription for each stream in which something of others is heard."""
+        """What follows from the tables: a subscription for each stream in which something of others is heard, and replays."""
         heard: dict[str, dict[str, None]] = {}
         for message in self.reactions:
             if message.owner != self.name:
@@ -96,4 +96,5 @@ class Card(Generic[C, S, E]):
             heard["COMMANDS"] = {f"cmd.{self.name}.>": None}
         if self.timers:
             heard["TIMERS"] = {f"due.{self.name}.>": None}
+        heard["DEAD"] = {f"retry.{self.name}.>": None}
         return [Subscription(stream, tuple(subjects)) for stream, subjects in heard.items()]

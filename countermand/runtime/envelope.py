@@ -81,16 +81,16 @@ class Envelope:
     delivered: Delivered | None
 
 
-def open_envelope(raw: Msg, delivered: Delivered) -> Envelope:
+def open_envelope(
+    subject: str, place: "Delivery", headers: Mapping[str, str], data: bytes, delivered: Delivered
+) -> Envelope:
     """Read a delivered JetStream message.
 
     Raises:
         Poison: it is malformed, or of an unknown type.
     """
-    place = Delivery.of(raw)
-    headers = raw.headers or {}
     try:
-        address = read(delivered.subject)
+        address = read(subject)
     except ValueError as error:
         raise Poison(str(error)) from error
     id_length_max = MAX_COMMAND_ID_LENGTH if address.kind == "cmd" else MAX_ID_LENGTH
@@ -104,7 +104,7 @@ def open_envelope(raw: Msg, delivered: Delivered) -> Envelope:
         address=address,
         stored_at=place.stored_at,
         sequence=place.sequence,
-        body=None if address.kind == "due" else read_body(address, raw.data),
+        body=None if address.kind == "due" else read_body(address, data),
         terms=headers.get("ce-terms"),
         correlation_id=correlation_id,
         causation_id=headers.get("ce-causationid"),

@@ -15,16 +15,18 @@ from countermand.contracts.base import Owner
 from countermand.contracts.subjects import due_subject, event_subject, events_of, read, refusal_subject
 from countermand.kernel.decider import Deadline, Refused
 from countermand.kernel.terms import Terms, TermsRef
-from countermand.runtime.dead import bury
+from countermand.runtime.dead import Heard, bury, subject_of
 from countermand.runtime.direct import DirectReader, Stored
-from countermand.runtime.envelope import Delivered, Delivery, Envelope, event_headers, open_envelope
+from countermand.runtime.envelope import Delivered, Envelope, event_headers, open_envelope
 from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
 from countermand.runtime.ports import Conflict
 from countermand.runtime.requests import TIMEOUT_S, Requests
 
 _NEWER_AT_A_TIME: Final = 32
-_CONFLICTS: Final = (10071, 10164)
+CONFLICTS: Final = (10071, 10164)
+"""JetStream's codes for a compare-and-set that failed."""
+
 _NO_MESSAGE: Final = 10037
 
 _log = structlog.get_logger()
@@ -83,7 +85,7 @@ class JetStreamStore:
             payload = entry.body.model_dump_json().encode()
             ack = await self._requests.publish(self._names.subject(subject), payload, headers)
         except APIError as error:
-            if error.err_code in _CONFLICTS:
+            if error.err_code in CONFLICTS:
                 raise Conflict(entry.id, duplicate=False) from error
             raise
         if ack.duplicate:
@@ -174,7 +176,7 @@ class JetStreamOutside:
         if not isinstance(delivered, JetStreamDelivered):
             msg = "only what JetStream delivered is buried here"
             raise TypeError(msg)
-        await bury(self._js, self._names, service, delivered.raw, Delivery.of(delivered.raw), reason)
+        await bury(self._js, self._names, service, delivered.heard, reason)
 
     async def sleep(self, seconds: float) -> None:
         """Let real time pass."""
@@ -182,17 +184,24 @@ class JetStreamOutside:
 
 
 class JetStreamDelivered:
-    """A message as a consumer delivered it."""
+    """A message as a consumer delivered it; one that is replayed, as it was delivered when it failed."""
 
     def __init__(self, raw: Msg, names: Names, traceparent: str | None = None) -> None:
         self.raw = raw
-        self.subject = names.bare(raw.subject)
+        self.subject = subject_of(raw, names)
+        self._names = names
         self._traceparent = traceparent
         self._envelope: Envelope | None = None
 
+    @property
+    def heard(self) -> Heard:
+        """What was delivered, and where it comes from."""
+        return Heard.of(self.raw, self._names)
+
     def open(self) -> Envelope:
         """Read and check it. What follows from it is traced to the handling of it, where that is traced."""
-        self._envelope = envelope = open_envelope(self.raw, self)
+        heard = self.heard
+        self._envelope = envelope = open_envelope(heard.subject, heard.first, heard.headers, heard.data, self)
         if self._traceparent is not None:
             envelope.traceparent = self._traceparent
         return envelope

@@ -19,6 +19,7 @@ from nats.errors import Error as NatsError
 from countermand.contracts.subjects import read
 from countermand.runtime import log
 from countermand.runtime.card import Card
+from countermand.runtime.dead import subject_of
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.handler import Handler
@@ -113,7 +114,7 @@ class Service:
             self._subscriptions.append(await nc.subscribe(subject, queue, cb=self._hear, pending_bytes_limit=0))
 
     async def _hear(self, raw: Msg) -> None:
-        await self._lanes.put(_lane_of(self._names.bare(raw.subject)), raw)
+        await self._lanes.put(_lane_of(subject_of(raw, self._names)), raw)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self) -> AsyncGenerator[None]:

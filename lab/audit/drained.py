@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from countermand.runtime.streams import TIMERS
+from countermand.runtime.streams import DEAD, TIMERS
 from lab.audit.fact import COMMANDS, OWNERS
 from lab.market import Market
 
-_STREAMS: Final = (COMMANDS.upper(), *(owner.upper() for owner in OWNERS), TIMERS)
+_STREAMS: Final = (COMMANDS.upper(), *(owner.upper() for owner in OWNERS), TIMERS, DEAD)
 
 
 async def busy_consumers(market: Market) -> dict[str, str]:

@@ -250,7 +250,9 @@ class Shop:
     async def dead(self) -> dict[int, str]:
         """The reasons of all dead letters, by the place of what died."""
         return {
-            int(message.headers["dead-sequence"]): message.headers["dead-reason"] for message in await self.stored(DEAD)
+            int(message.headers["dead-sequence"]): message.headers["dead-reason"]
+            for message in await self.stored(DEAD)
+            if "dead-reason" in message.headers
         }
 
     async def armed(self) -> list[str]:

@@ -290,6 +290,8 @@ async def test_after_twenty_failures_a_message_is_dead_and_the_next_is_handled(
     [letter] = await shop.stored(DEAD)
     assert letter.subject == "dead.order.order-commands"
     assert letter.data == PRESS_CANCEL.model_dump_json().encode()
+    [doomed] = [stored for stored in await shop.stored(COMMANDS) if stored.sequence == sequence]
+    assert abs(datetime.fromisoformat(letter.headers.pop("dead-time")) - doomed.stored_at) < timedelta(microseconds=2)
     assert {key: value for key, value in letter.headers.items() if not key.startswith("Nats-")} == {
         "ce-id": "doomed",
         "extra": "kept",

@@ -55,11 +55,15 @@ FILTERS: Final = {
     ("SELLER", "dispute-seller"): events(Owner.SELLER, "DisputeReplied ParcelScanned"),
     ("DISPUTE", "order-dispute"): events(Owner.DISPUTE, "DisputeOpened DisputeResolved"),
     ("DISPUTE", "notify-dispute"): events(Owner.DISPUTE, "DisputeResolved"),
+    ("DEAD", "dispute-dead"): {"retry.dispute.>"},
+    ("DEAD", "notify-dead"): {"retry.notify.>"},
+    ("DEAD", "order-dead"): {"retry.order.>"},
+    ("DEAD", "seller-dead"): {"retry.seller.>"},
     ("TIMERS", "dispute-timers"): {"due.dispute.>"},
     ("TIMERS", "order-timers"): {"due.order.>"},
     ("TIMERS", "seller-timers"): {"due.seller.>"},
 }
-"""Every consumer, and what it hears: commands, timers, and events of others; nobody hears its own."""
+"""Every consumer, and what it hears: commands, timers, replays, and events of others; nobody hears its own."""
 
 
 async def test_exactly_the_expected_streams_and_consumers_exist(shop: Shop) -> None:
