@@ -155,6 +155,29 @@ def why(order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")], nats: Nats
 
 
 @app.command()
+def status(json: JsonPath = None, *, nats: NatsUrl = None) -> int:
+    """Tell how a running system does: services, streams, open orders by what they wait for, and what wants attention."""
+    from lab.status import command  # noqa: PLC0415
+
+    return _run(command.status(_named(nats), json))
+
+
+@app.command()
+def stuck(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="SPAN", help="how late something must be to count")
+    ] = "5m",
+    json: JsonPath = None,
+    *,
+    nats: NatsUrl = None,
+) -> int:
+    """List the orders that wait for longer than they should, each with the safe next step."""
+    from lab.status import command  # noqa: PLC0415
+
+    return _run(command.stuck(_named(nats), seconds(older_than), json))
+
+
+@app.command()
 def audit(
     *,
     nats: NatsUrl = None,

@@ -6,13 +6,13 @@ parcel after the refund, is set aside; whoever feeds the auditor looks up that o
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from countermand.kernel.policy import Policy
 from lab.audit.fact import COMMANDS, UNREADABLE, Fact
 from lab.audit.fold import fold
 from lab.audit.invariants import Findings, Invariant, Violation
-from lab.audit.judge import Judge, settled
+from lab.audit.judge import settled
 from lab.audit.record import NS, Record
 from lab.audit.table import RATING, START
 from lab.audit.totals import Totals
@@ -30,6 +30,14 @@ VERIFIED_MAX: Final = 2_000
 """Orders at fault whose history is read again before they count; if there are more, something is thoroughly broken."""
 
 
+class Judges(Protocol):
+    """Who says something about an order that is let go of: the audit's `Judge`, or whoever else reads all streams."""
+
+    def judge(self, record: Record, policy: Policy | None) -> Findings:
+        """Everything about one order; it may be asked again when more is known."""
+        ...
+
+
 class Auditor:
     """Folds and judges. It does no I/O: `late` and `suspects` are what it wants looked up, `wanted` the policies.
 
@@ -38,7 +46,7 @@ class Auditor:
         suspects: orders at fault: what seems to be missing may be in a stream that was cut a moment earlier.
     """
 
-    def __init__(self, judge: Judge, *, run: str | None = None, since: int = 0, linger_ns: int = LINGER_NS) -> None:
+    def __init__(self, judge: Judges, *, run: str | None = None, since: int = 0, linger_ns: int = LINGER_NS) -> None:
         self.totals = Totals()
         self.late: dict[str, list[Fact]] = {}
         self.suspects: dict[str, Findings] = {}

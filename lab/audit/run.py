@@ -69,7 +69,7 @@ async def _audit(market: Market, options: Options, progress: Progress | None) ->
     if options.orders:
         before = await _look_at(market, options, auditor, recorded)
     else:
-        await _read(market, options, cut, auditor, recorded, progress)
+        await read(market, options, cut, auditor, recorded, progress)
     await _verify(market, auditor)
     if options.drained:
         await _stuck(market, auditor)
@@ -79,7 +79,7 @@ async def _audit(market: Market, options: Options, progress: Progress | None) ->
     return report_of(auditor.totals, time.perf_counter() - started)
 
 
-async def _read(
+async def read(
     market: Market,
     options: Options,
     cut: Cut,
@@ -87,7 +87,7 @@ async def _read(
     recorded: dict[str, str],
     progress: Progress | None,
 ) -> None:
-    """Read every stream once, up to the cut."""
+    """Read every stream once, up to the cut, and let the auditor judge every order."""
     messages = 0
     async with opened(market, cut.last, options.since) as feeds:
         with collector.seldom():  # A third of the time, otherwise.
@@ -105,7 +105,7 @@ async def _read(
 async def _take(market: Market, auditor: Auditor, facts: Sequence[Fact]) -> None:
     """One round: fold, and look up what was let go of too early."""
     auditor.hear(facts)
-    for order_id, facts_of_it in await _look_up(market, list(auditor.late)):
+    for order_id, facts_of_it in await look_up(market, list(auditor.late)):
         auditor.reopen(order_id, facts_of_it)
     await _learn_policies(market, auditor)
 
@@ -130,11 +130,12 @@ async def _verify(market: Market, auditor: Auditor) -> None:
     """Read the histories of orders at fault again: what seemed to be missing may have been just beyond the cut."""
     if auditor.suspects:
         await asyncio.sleep(_A_MOMENT_S)
-    for order_id, facts in await _look_up(market, list(auditor.suspects)):
+    for order_id, facts in await look_up(market, list(auditor.suspects)):
         auditor.judge_alone(order_id, facts, again=True)
 
 
-async def _look_up(market: Market, order_ids: Sequence[str]) -> list[tuple[str, list[Fact]]]:
+async def look_up(market: Market, order_ids: Sequence[str]) -> list[tuple[str, list[Fact]]]:
+    """The histories of these orders as they are now."""
     found: list[tuple[str, list[Fact]]] = []
     for start in range(0, len(order_ids), _SIDE_BY_SIDE):
         some = order_ids[start : start + _SIDE_BY_SIDE]

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -128,15 +127,6 @@ def decoded(data: bytes) -> str:
         text = data.decode(errors="replace")
     text = _printable(text)
     return text if len(text) <= _BODY_SHOWN else f"{text[:_BODY_SHOWN]} … ({len(text):,} characters)"
-
-
-def age(since: datetime, now: datetime) -> str:
-    """As in `3 min`."""
-    seconds = (now - since).total_seconds()
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
 
 
 def _name(letter: Letter) -> str:
