@@ -15,6 +15,7 @@ from countermand.contracts.subjects import read
 from countermand.runtime.card import Card
 from countermand.runtime.envelope import Envelope
 from countermand.runtime.handler import Handled
+from countermand.runtime.histograms import SHORT_S, Histograms, Spread
 from countermand.runtime.names import Names
 from countermand.runtime.registry import process_registry
 from countermand.runtime.streams import COMMANDS as COMMANDS_STREAM
@@ -24,9 +25,6 @@ from countermand.runtime.waits import real_of, waits_of
 OTHER: Final = "other"
 """A label's value for whatever is in no list of ours: anybody may send a subject."""
 
-_SHORT_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""For what takes milliseconds, and seconds when something is wrong."""
-
 _KINDS: Final = {"cmd": "command", "event": "event", "due": "timer"}
 
 
@@ -35,8 +33,8 @@ class _Settled:
     """Where a message of one kind, name and outcome is counted."""
 
     count: Counter
-    handling: Histogram
-    hop: Histogram
+    handling: Spread
+    hop: Spread
 
 
 class Metrics:
@@ -50,9 +48,17 @@ class Metrics:
         self._service = service
         self._names: dict[str, Mapping[str, object]] = {"cmd": COMMANDS, "event": EVENTS, "due": card.timers}
         self._handled = self._counter("messages_handled", "Messages settled.", "kind", "name", "outcome")
-        self._handling = self._histogram("message_handling_seconds", "From a message's turn to its ack.", "kind")
-        self._hop = self._histogram("hop_seconds", "From the store time of a message to its end.", "source")
-        self._late = self._histogram("timers_late_seconds", "From a timer's moment to its end.").labels(service)
+        about = "From a message's turn to its ack."
+        self._handling = Histograms("message_handling_seconds", about, service, "kind", self.registry)
+        about = "From the store time of a message to its end."
+        self._hop = Histograms("hop_seconds", about, service, "source", self.registry)
+        self._late = Histogram(
+            "countermand_timers_late_seconds",
+            "From a timer's moment to its end.",
+            ["service"],
+            registry=self.registry,
+            buckets=SHORT_S,
+        ).labels(service)
         self._settled: dict[tuple[str, str, str], _Settled] = {}
         appended = self._counter("events_appended", "Events written by this process.", "event")
         own = [name for name, event in EVENTS.items() if event.owner == service]
@@ -114,8 +120,8 @@ class Metrics:
         kind_label = _KINDS.get(kind, OTHER)
         settled = _Settled(
             self._handled.labels(self._service, kind_label, name if known else OTHER, outcome),
-            self._handling.labels(self._service, kind_label),
-            self._hop.labels(self._service, _source(kind, name)),
+            self._handling.of(kind_label),
+            self._hop.of(_source(kind, name)),
         )
         if known:
             self._settled[kind, name, outcome] = settled
@@ -123,9 +129,6 @@ class Metrics:
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"countermand_{name}_total", about, ["service", *labels], registry=self.registry)
-
-    def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
-        return Histogram(f"countermand_{name}", about, ["service", *labels], registry=self.registry, buckets=_SHORT_S)
 
 
 def _address_of(subject: str) -> tuple[str, str]:
