@@ -2,7 +2,7 @@
 
 from countermand.contracts.base import Owner
 from countermand.kernel.decider import Refused
-from countermand.runtime.envelope import Delivered, Delivery, Envelope
+from countermand.runtime.envelope import Delivered, Envelope
 from countermand.runtime.jetstream import JetStreamDelivered
 from countermand.runtime.metrics import Metrics
 from countermand.runtime.outage import is_outage
@@ -59,4 +59,4 @@ class MeasuredOutside:
         """Copy it to the dead letters; counted when copied."""
         await self._outside.bury(service, delivered, reason)
         if isinstance(delivered, JetStreamDelivered):
-            self._metrics.buried(Delivery.of(delivered.raw).consumer)
+            self._metrics.buried(delivered.heard.first.consumer)

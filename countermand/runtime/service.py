@@ -185,7 +185,7 @@ class Service:
         if self._tracer is None:
             return None
         headers = raw.headers or {}
-        return self._tracer.handles(self._names.bare(raw.subject), headers.get("ce-id", ""), headers.get("traceparent"))
+        return self._tracer.handles(subject_of(raw, self._names), headers.get("ce-id", ""), headers.get("traceparent"))
 
     async def _drain(self) -> None:
         """Finish what is at work, end the subscriptions and give back what waits, before the connection ends."""

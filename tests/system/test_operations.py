@@ -14,7 +14,8 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from countermand.contracts import EVENTS
-from countermand.contracts.base import Owner
+from countermand.contracts.base import Actor, Owner, Role
+from countermand.contracts.order import AskSellerToCancel, CancelReason
 from countermand.kernel.ids import order_id_from
 from countermand.runtime.embedded import Child
 from lab.market import Market
@@ -73,6 +74,20 @@ async def test_the_metrics_of_two_orders_are_what_the_streams_hold(system: Syste
     assert total(order, "countermand_request_to_answer_seconds_count") == 2
     assert total(notify, "countermand_request_to_email_seconds_count") == 2
     assert by_label(notify, "countermand_emails_total", "result") == Counter(sent=3)
+
+
+async def test_what_nobody_can_handle_and_what_is_refused_is_counted(system: System, market: Market) -> None:
+    url = await url_of(system.services["order"])
+    before = await samples(url)
+    nowhere = order_id_from("metrics", 3)
+    await market.js.publish(f"cmd.order.{nowhere}.Nonsense", b"{}")
+    await market.send(nowhere, AskSellerToCancel(actor=Actor(role=Role.BUYER, id="bea"), reason=CancelReason.BETTER_OFFER))
+    await at.drained(market)
+    grown = await samples(url) - before
+    assert by_label(grown, "countermand_dead_letters_total", "consumer") == Counter({"order-commands": 1})
+    assert by_label(grown, "countermand_refusals_total", "reason") == Counter(unknown_order=1)
+    assert by_label(grown, "countermand_messages_handled_total", "outcome") == Counter(dead=1, refused=1)
+    assert by_label(grown, "countermand_messages_handled_total", "name") == Counter(other=1, AskSellerToCancel=1)
 
 
 async def test_a_service_is_alive_before_its_broker_and_ready_only_with_it(system: System) -> None:
