@@ -178,6 +178,22 @@ def stuck(
 
 
 @app.command()
+def backup(folder: Annotated[Path, typer.Argument(metavar="DIR", help="new or empty")], nats: NatsUrl = None) -> int:
+    """Save all streams of a running NATS, with what each service has heard, while the services are stopped."""
+    from lab.backup import command  # noqa: PLC0415
+
+    return _run(command.backup(_named(nats), folder))
+
+
+@app.command()
+def restore(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a backup")], nats: NatsUrl = None) -> int:
+    """Make all streams of a backup again, on a NATS server that has none of them."""
+    from lab.backup import command  # noqa: PLC0415
+
+    return _run(command.restore(_named(nats), folder))
+
+
+@app.command()
 def audit(
     *,
     nats: NatsUrl = None,

@@ -74,7 +74,7 @@ def show_stuck(found: Sequence[tuple[Waiting, Diagnosis]], orders: Orders, conso
     if len(found) > SHOWN:
         console.print(f"… and {len(found) - SHOWN:,} more; `--json` has all", highlight=False)
     number = len({waiting.order_id for waiting, _ in found})
-    console.print(f"{number:,} of {orders.number:,} open orders stuck", highlight=False)
+    console.print(f"{number or 'none'} of {orders.number:,} open orders stuck", highlight=False)
 
 
 def stuck_document(found: Sequence[tuple[Waiting, Diagnosis]], orders: Orders, patience_s: float) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""`countermand backup` and `countermand restore`."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from countermand.contracts.base import Owner
+from countermand.runtime.names import Names
+from countermand.runtime.settings import ConfigurationError, load_settings
+from countermand.runtime.streams import stream_configs
+from lab.backup.manifest import Manifest, Saved, read_manifest
+from lab.backup.wire import load, save
+from lab.console import console_of, now_and_then
+from lab.exits import PASS
+from lab.market import Market, marketplace
+from lab.system import CARDS
+
+_TIMEOUT_S: Final = 10.0
+
+
+async def backup(nats_url: str, folder: Path) -> int:
+    """Write every stream of a system that stands still into a folder.
+
+    Raises:
+        ConfigurationError: the folder has something in it, or the services worked on while the streams were copied.
+    """
+    _make_empty(folder)
+    async with marketplace(nats_url) as market:
+        names = [config.name or "" for config in stream_configs(market.names, load_settings())]
+        tell = _progress("saved")
+        before = await _positions(market)
+        streams = [
+            Saved(stream=name, **await save(market.nc, name, folder / f"{name}.snapshot", tell)) for name in names
+        ]
+        moved = [name for name, position in (await _positions(market)).items() if position != before[name]]
+        if moved:
+            msg = (
+                f"the services worked on while the streams were copied ({', '.join(moved)} moved), so the copies do not "
+                "belong together: stop the services, not the broker, and make the backup again"
+            )
+            raise ConfigurationError(msg)
+        Manifest(made_at=datetime.now(UTC).isoformat(), server=_version(market), streams=tuple(streams)).write(folder)
+    _tell(streams, f"saved in {folder}", console_of())
+    return PASS
+
+
+async def restore(nats_url: str, folder: Path) -> int:
+    """Make every stream of a backup, on a server that has none of them.
+
+    Raises:
+        ConfigurationError: the backup is damaged, a stream is there already, or the server refuses one.
+    """
+    manifest = read_manifest(folder)
+    market = await Market.connect(nats_url, Names(load_settings().subject_prefix))
+    try:
+        there = [saved.stream for saved in manifest.streams if await _exists(market, saved.stream)]
+        if there:
+            msg = f"the server has {', '.join(there)} already: a backup is restored into an empty server only"
+            raise ConfigurationError(msg)
+        tell = _progress("restored")
+        for number, saved in enumerate(manifest.streams):
+            try:
+                state = await load(market.nc, saved.stream, folder / saved.file, saved.config, saved.state, tell)
+            except ConfigurationError as error:
+                msg = f"{error}; {number} of {len(manifest.streams)} streams were restored: begin again on an empty server"
+                raise ConfigurationError(msg) from error
+            if (state["messages"], state["last_seq"]) != (saved.messages, saved.state["last_seq"]):
+                msg = f"{saved.stream} has {state['messages']} messages, and {saved.messages} were saved"
+                raise ConfigurationError(msg)
+    finally:
+        await market.close()
+    _tell(manifest.streams, f"restored from {folder}, saved at {manifest.made_at}", console_of())
+    return PASS
+
+
+async def _positions(market: Market) -> dict[str, Any]:
+    """How far each journal is written, and how far each service has heard: what must not move between two copies.
+
+    New commands and fired timers may come: nobody has done anything about them yet.
+    """
+    found: dict[str, Any] = {}
+    for owner in Owner:
+        name = market.names.journal(owner)
+        found[name] = (await market.js.stream_info(name)).state.last_seq
+    for card in CARDS:
+        for subscription in card.subscriptions():
+            stream, name = (
+                market.names.stream(subscription.stream),
+                market.names.consumer(card.name, subscription.stream),
+            )
+            info = await market.js.consumer_info(stream, name)
+            found[name] = info.delivered, info.ack_floor, info.num_ack_pending
+    return found
+
+
+async def _exists(market: Market, stream: str) -> bool:
+    answer = await market.nc.request(f"$JS.API.STREAM.INFO.{stream}", timeout=_TIMEOUT_S)
+    return "error" not in json.loads(answer.data)
+
+
+def _make_empty(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        inside = next(folder.iterdir(), None)
+    except OSError as error:
+        msg = f"{folder} cannot be used: {error.strerror}"
+        raise ConfigurationError(msg) from error
+    if inside is not None:
+        msg = f"{folder} has {inside.name} in it: a backup wants a folder of its own"
+        raise ConfigurationError(msg)
+
+
+def _progress(done: str) -> Any:
+    total = 0
+
+    def line(_: int) -> str:
+        return f"{total / 1e6:,.0f} MB {done} …"
+
+    note = now_and_then(line)
+
+    def tell(number: int) -> None:
+        nonlocal total
+        total += number
+        note(number)
+
+    return tell
+
+
+def _version(market: Market) -> str:
+    version = market.nc.connected_server_version
+    return f"{version.major}.{version.minor}.{version.patch}"
+
+
+def _tell(streams: Iterable[Saved], what: str, console: Console) -> None:
+    streams = list(streams)
+    messages, size = sum(saved.messages for saved in streams), sum(saved.bytes for saved in streams)
+    text = f"{len(streams)} streams with {messages:,} messages, {size / 1e6:,.1f} MB, {what}"
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
