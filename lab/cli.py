@@ -135,6 +135,21 @@ def provision(nats: NatsUrl = None) -> int:
 
 
 @app.command()
+def users(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="gets DIR/<user>/password and DIR/nats/*.conf")],
+    cluster: Annotated[str, typer.Option("--cluster", metavar="HOST:PORT,…", help="routes between its nodes")] = "",
+) -> int:
+    """Write the passwords that are missing, and for nats-server who may do what, with hashes of them."""
+    from lab.access import files  # noqa: PLC0415
+    from lab.access.users import users as all_users  # noqa: PLC0415
+
+    known = all_users(Names(load_settings().subject_prefix))
+    new = files.write(folder, known, tuple(filter(None, cluster.split(","))))
+    Console().print(f"{len(known)} users in {folder}, new: {', '.join(new) or 'none'}", highlight=False)
+    return PASS
+
+
+@app.command()
 def why(order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")], nats: NatsUrl = None) -> int:
     """Tell the causal timeline of one order in words, across all services."""
     from lab.market import Market  # noqa: PLC0415

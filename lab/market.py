@@ -19,6 +19,7 @@ from nats.js.api import DeliverPolicy
 
 from countermand.contracts.base import Command, Owner
 from countermand.contracts.subjects import command_subject, token
+from countermand.runtime.connection import access
 from countermand.runtime.direct import DirectReader, Stored
 from countermand.runtime.envelope import Delivery
 from countermand.runtime.names import Names
@@ -75,6 +76,7 @@ class Market:
                 max_reconnect_attempts=1,
                 allow_reconnect=False,
                 error_cb=_say_nothing,
+                **access(load_settings()).options(),
             )
         except (NatsError, OSError, ValueError) as error:
             msg = f"no NATS server answers at {url}: {str(error) or type(error).__name__}"

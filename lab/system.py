@@ -17,6 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from countermand.runtime.card import Card
+from countermand.runtime.connection import access
 from countermand.runtime.embedded import Child, NatsServer, StartError, Supervisor, spawn, start_nats
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, Settings, load_settings
@@ -182,7 +183,7 @@ async def _start_mailbox(folder: Path, logs: Path, supervisor: Supervisor) -> tu
 
 async def _all_bound(nats_url: str, settings: Settings) -> None:
     names = Names(settings.subject_prefix)
-    nc = await nats.connect(nats_url.split(","))
+    nc = await nats.connect(nats_url.split(","), **access(settings).options())
     js = nc.jetstream()
     try:
         for card in CARDS:

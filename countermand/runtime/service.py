@@ -20,6 +20,7 @@ from countermand.contracts.subjects import read
 from countermand.runtime import log
 from countermand.runtime.card import Card
 from countermand.runtime.dead import subject_of
+from countermand.runtime.connection import access
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.handler import Handler
@@ -31,7 +32,7 @@ from countermand.runtime.names import Names
 from countermand.runtime.operations import Operations
 from countermand.runtime.reconciler import Reconciler
 from countermand.runtime.requests import Requests
-from countermand.runtime.settings import Settings
+from countermand.runtime.settings import ConfigurationError, Settings
 from countermand.runtime.streams import check_provisioned
 from countermand.runtime.tracing import Span, tracing
 
@@ -58,8 +59,12 @@ class Service:
         self._metrics = self._operations.metrics
         self._tracer = tracing(card.name, settings)
         self._handler: Handler | None = None
+        entry = access(settings)
         self._broker = NatsBroker(
             settings.nats_url.split(","),
+            security=entry.security(),
+            inbox_prefix=entry.inbox_prefix,
+            error_cb=_tell_refusals,
             name=f"countermand-{card.name}",
             max_reconnect_attempts=_FOREVER,
             reconnect_time_wait=_RECONNECT_EVERY_S,
@@ -100,7 +105,11 @@ class Service:
         await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if connecting.done():
-            await connecting
+            try:
+                await connecting
+            except NatsError as error:
+                msg = f"the NATS server does not let {self._card.name} in: {error}"
+                raise ConfigurationError(msg) from error
             return True
         connecting.cancel()
         return False
@@ -197,6 +206,12 @@ class Service:
                 await subscription.drain()
         self._subscriptions.clear()
         await self._lanes.give_back()
+
+
+async def _tell_refusals(error: Exception) -> None:
+    """What this process may not do shows otherwise only as an answer that never comes."""
+    if "permissions violation" in str(error).lower():
+        _log.error("broker.refused", error=str(error))
 
 
 def _lane_of(subject: str) -> str:

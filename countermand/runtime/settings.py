@@ -1,5 +1,6 @@
 """What a process reads from its environment. Names carry their units."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -14,6 +15,9 @@ class Settings(BaseSettings):
     nats_url: str = Field(
         default="nats://127.0.0.1:4222", description="the NATS server, or several separated by commas"
     )
+    nats_user: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,64}$", description="who this process is to NATS")
+    nats_password_file: Path | None = Field(default=None, description="a file with that user's password")
+    nats_ca_file: Path | None = Field(default=None, description="the CA that signed the server's certificate, for TLS")
     subject_prefix: str = Field(
         default="", pattern=r"^([A-Za-z0-9_-]+\.)?$", description="`shop1.` to share an account"
     )

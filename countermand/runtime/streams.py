@@ -30,6 +30,13 @@ _REFUSALS_KEPT_S: Final = 3600
 """A refusal answers somebody who waits; nobody waits for longer than an hour."""
 
 
+def stream_names(names: Names) -> list[str]:
+    """Every stream of an installation, by name."""
+    return [names.journal(owner) for owner in Owner] + [
+        names.stream(name) for name in (COMMANDS, REPLY, DEAD, POLICIES, TIMERS)
+    ]
+
+
 def stream_configs(names: Names, settings: Settings) -> list[StreamConfig]:
     """Every stream of an installation."""
     s = names.subject

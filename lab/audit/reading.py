@@ -12,7 +12,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
+from countermand.runtime.connection import access
 from countermand.runtime.names import Names
+from countermand.runtime.settings import load_settings
 from lab.audit import fact
 from lab.audit.fact import Fact
 from lab.lean import LeanClient, place_of
@@ -36,7 +38,8 @@ class ReadError(Exception):
 async def opened(market: Market, last: Mapping[str, int], since: datetime | None) -> AsyncGenerator[list["Feed"]]:
     """A feed an owner over a connection of its own, causes before their effects; `last` is where each ends."""
     nc = LeanClient()
-    await nc.connect(market.url.split(","), name="countermand-audit", allow_reconnect=False, error_cb=_quiet)
+    entry = access(load_settings()).options()
+    await nc.connect(market.url.split(","), name="countermand-audit", allow_reconnect=False, error_cb=_quiet, **entry)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(nc.close)
         feeds = [Feed(nc, market.names, owner, last[owner]) for owner in (fact.COMMANDS, *fact.OWNERS)]

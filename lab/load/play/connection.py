@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from countermand.runtime.settings import ConfigurationError
+from countermand.runtime.connection import access
+from countermand.runtime.settings import ConfigurationError, load_settings
 from lab.lean import LeanClient
 
 _CONNECT_WITHIN_S: Final = 60.0
@@ -35,6 +36,7 @@ async def connected(nats_url: str, reconnected: Callable[[], Awaitable[None]] = 
         "reconnected_cb": reconnected,
         "error_cb": _say_nothing,
         "pending_size": 0,
+        **access(load_settings()).options(),
     }
     try:
         async with asyncio.timeout(_CONNECT_WITHIN_S):

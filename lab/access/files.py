@@ -1,0 +1,90 @@
+"""The files of an installation's users: a password each for those who connect, and hashes of them for the server."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import bcrypt
+
+from countermand.runtime.permissions import Permissions
+from countermand.runtime.settings import ConfigurationError
+
+PASSWORD: Final = "password"  # noqa: S105  # A file's name.
+SERVER: Final = "nats"
+"""The folder with what the server includes; it holds no password of a user."""
+
+_PASSWORD_BYTES: Final = 32
+_ROUNDS: Final = 4
+"""The fewest there are: a hash is to be slow where a password can be guessed, and 256 random bits cannot. The server
+compares at each connect."""
+
+_ROUTE: Final = "route"
+"""Who the nodes of a cluster are to each other."""
+
+
+def write(folder: Path, users: Mapping[str, Permissions], nodes: Sequence[str]) -> list[str]:
+    """Write `<folder>/<user>/password` where it is missing, and `<folder>/nats/*.conf` anew. The users that are new.
+
+    Args:
+        folder: each user's part may be a volume of its own.
+        users: by name, what each may do.
+        nodes: `host:port` of the routes between the nodes of a cluster; none for a single server.
+
+    Raises:
+        ConfigurationError: something cannot be written.
+    """
+    try:
+        new = [user for user in (*users, *([_ROUTE] if nodes else [])) if _make_password(folder, user)]
+        _put(folder / SERVER / "users.conf", _configuration(folder, users))
+        if nodes:
+            _put(folder / SERVER / "routes.conf", _routes(_password(folder, _ROUTE), nodes))
+    except OSError as error:
+        msg = f"{error.filename}: {error.strerror}"
+        raise ConfigurationError(msg) from error
+    return new
+
+
+def _configuration(folder: Path, users: Mapping[str, Permissions]) -> str:
+    listed: list[dict[str, Any]] = [
+        {"user": user, "password": _hash(_password(folder, user)), "permissions": may.document()}
+        for user, may in users.items()
+    ]
+    return _as_configuration({"authorization": {"users": listed}})
+
+
+def _routes(password: str, nodes: Sequence[str]) -> str:
+    routes = [f"nats://{_ROUTE}:{password}@{node}" for node in nodes]
+    return _as_configuration({"authorization": {"user": _ROUTE, "password": password}, "routes": routes})
+
+
+def _as_configuration(document: dict[str, Any]) -> str:
+    """JSON's members are nats-server's settings; without the outer braces it can be included."""
+    return "".join(f"{json.dumps(key)}: {json.dumps(value, indent=2)}\n" for key, value in document.items())
+
+
+def _make_password(folder: Path, user: str) -> bool:
+    if (folder / user / PASSWORD).exists():
+        return False
+    _put(folder / user / PASSWORD, secrets.token_hex(_PASSWORD_BYTES))
+    return True
+
+
+def _password(folder: Path, user: str) -> str:
+    return (folder / user / PASSWORD).read_text().strip()
+
+
+def _hash(password: str) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_ROUNDS, prefix=b"2a")).decode()
+
+
+def _put(path: Path, text: str) -> None:
+    """Whole or not at all, and readable by nobody else."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,66 @@
+"""A system on a server that lets each user do only what is theirs, as compose has it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from countermand.runtime.embedded import Supervisor, spawn
+from countermand.runtime.settings import Settings
+from lab.system import CARDS, provisioned, ready
+from services.mailbox.app import MailboxSettings, open_mailbox
+from tests.support.guarded import Guarded, guarded
+from tests.support.system import countermand
+
+STORIES: Final = ("every-email", "everything-twice", "word-against-word")
+"""Commands and their refusals, timers, a policy of its own, repeated messages, and a ruling that reads all histories."""
+
+
+@pytest.mark.timeout(300)
+async def test_everybody_does_their_whole_work_as_their_own_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Provisioning, stories, reconciling, a load with its audit; the server refused nobody anything."""
+    supervisor = Supervisor()
+    async with guarded(tmp_path) as server, open_mailbox(MailboxSettings(smtp_port=0, http_port=0)) as mailbox:
+        _become("provision", server, monkeypatch)
+        await provisioned(server.url, Settings())
+        try:
+            for card in CARDS:
+                environment = server.environment(card.name) | {"SMTP_URL": mailbox.smtp_url, "RECONCILE_EVERY_S": "1"}
+                args = [sys.executable, "-m", f"services.{card.name}"]
+                log = tmp_path / f"{card.name}.log"
+                supervisor.add(await spawn(args, env=environment, log_path=log, name=card.name))
+            _become("lab", server, monkeypatch)
+            await ready(server.url, Settings(), supervisor)
+            lab = server.environment("lab") | {"MAILBOX_URL": mailbox.http_url, "HOME": os.environ["HOME"]}
+            played = await countermand("story", *STORIES, environment=lab, within_s=120)
+            assert played.code == 0, played.out + played.err
+            asked = (
+                "--rate",
+                "20",
+                "--duration",
+                "2s",
+                "--warmup",
+                "0s",
+                "--mix",
+                "peer",
+                "--out",
+                str(tmp_path / "run"),
+            )
+            loaded = await countermand("load", *asked, environment=lab, within_s=120)
+            assert loaded.code in {0, 4}, loaded.out + loaded.err  # 4: too busy a machine to start every order on time.
+        finally:
+            await supervisor.stop()
+        assert _violations(tmp_path / "nats-server.log") == []
+
+
+def _become(user: str, server: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in server.environment(user).items():
+        monkeypatch.setenv(name, value)
+
+
+def _violations(log: Path) -> list[str]:
+    return [line for line in log.read_text().splitlines() if "Violation" in line]
