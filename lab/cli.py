@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Coroutine
@@ -22,6 +23,9 @@ from lab.spans import seconds
 
 SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
 """Every deployable, as `ls services` lists them."""
+
+_NEW_SEED_MAX: Final = 10**9
+"""Short enough to be typed again."""
 
 app = typer.Typer(
     name="countermand",
@@ -292,7 +296,12 @@ def load(
     rate: Annotated[float | None, typer.Option("--rate", metavar="R", help="orders a second")] = None,
     duration: Annotated[str | None, typer.Option("--duration", metavar="SPAN", help="of the arrivals, as 30s")] = None,
     mix: Annotated[str, typer.Option("--mix", metavar="NAME|FILE", help="who buys what from whom")] = "everyday",
-    seed: Seed = 7,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, max=2**63, help="the same seed, the same orders; nothing: 7, or a new one with --nats"
+        ),
+    ] = None,
     arrivals: Annotated[
         str, typer.Option("--arrivals", metavar="constant|poisson|ramp|burst", help="how they are spread")
     ] = "poisson",
@@ -342,7 +351,8 @@ def load(
         rate=rate,
         duration_s=seconds(duration),
         mix=mix,
-        seed=seed,
+        # A running system has had the orders of an earlier run's seed.
+        seed=seed if seed is not None else (7 if nats is None else secrets.randbelow(_NEW_SEED_MAX)),
         arrivals=arrivals,
         warmup_s=seconds(warmup),
         clock_rate=clock_rate,

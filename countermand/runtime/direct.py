@@ -50,13 +50,14 @@ class DirectReader:
 
     def __init__(self, nc: Client) -> None:
         self._nc = nc
-        self._inbox = nc.new_inbox()
+        self._inbox = ""
         self._tokens = count()
         self._pending: dict[str, _Pending] = {}
         self._turns = asyncio.Semaphore(IN_FLIGHT_MAX)
 
     async def start(self) -> None:
         """Listen for answers. The subscription survives reconnects and ends with the connection."""
+        self._inbox = self._nc.new_inbox()  # Connected: now it is known under whose prefix.
         await self._nc.subscribe(f"{self._inbox}.*", cb=self._answer)
 
     async def last_of_each(self, stream: str, subjects: Sequence[str]) -> list[Stored]:

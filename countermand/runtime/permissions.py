@@ -36,6 +36,7 @@ def permissions(card: Card[Any, Any, Any], names: Names) -> Permissions:
         says += [f"timer.{service}.*.*.*", f"timer.{service}.cancelled"]
     asks = [
         f"STREAM.MSG.GET.{names.journal(service)}",
+        f"STREAM.INFO.{names.journal(service)}",
         f"STREAM.MSG.GET.{names.stream(POLICIES)}",
         f"STREAM.INFO.{names.stream(TIMERS)}",
         *(f"DIRECT.GET.{names.journal(owner)}" for owner in _histories(card)),

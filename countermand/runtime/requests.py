@@ -68,7 +68,7 @@ class Requests:
 
     def __init__(self, nc: Client) -> None:
         self._nc = nc
-        self._inbox = nc.new_inbox()
+        self._inbox = ""
         self._tokens = count()
         # In the order of their deadlines, since all have the same time.
         self._waiting: dict[str, tuple[asyncio.Future[bytes], float]] = {}
@@ -77,6 +77,7 @@ class Requests:
 
     async def start(self) -> None:
         """Listen for answers. The subscription survives reconnects and ends with the connection."""
+        self._inbox = self._nc.new_inbox()  # Connected: now it is known under whose prefix.
         await self._nc.subscribe(f"{self._inbox}.*", cb=self._answer)
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> bytes:

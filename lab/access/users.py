@@ -7,7 +7,7 @@ from countermand.contracts.base import Owner
 from countermand.runtime.connection import inbox_of
 from countermand.runtime.names import Names
 from countermand.runtime.permissions import API, Permissions, permissions
-from countermand.runtime.streams import COMMANDS, DEAD, POLICIES, stream_names
+from countermand.runtime.streams import COMMANDS, DEAD, POLICIES, TIMERS, stream_names
 from lab.system import CARDS
 
 PROVISION: Final = "provision"
@@ -15,12 +15,15 @@ LAB: Final = "lab"
 WEB: Final = "web"
 OBSERVER: Final = "observer"
 
+_RECORDS: Final = (*(owner.upper() for owner in Owner), COMMANDS)
+"""The streams that tell what people asked and what became of it."""
+
 
 def users(names: Names) -> dict[str, Permissions]:
     """By name, what each may do."""
     return {
         **{str(card.name): permissions(card, names) for card in CARDS},
-        WEB: _people(WEB, names),
+        WEB: _web(names),
         LAB: _lab(names),
         PROVISION: _provision(names),
         OBSERVER: _observer(names),
@@ -28,47 +31,47 @@ def users(names: Names) -> dict[str, Permissions]:
 
 
 def _people(user: str, names: Names) -> Permissions:
-    """Buyers, sellers and operators: they send commands, read every stream, and put dead letters back or away.
-
-    Their consumers are their own: those of services they may neither change nor remove.
-    """
-    read = _read(names)
-    says = ["cmd.*.*.*", "policy.*", "retry.*.*", "load.>"]
+    """Buyers, sellers and operators: they send commands, read every stream, and replay or discard dead letters."""
+    says = ["cmd.*.*.*", "policy.*", "retry.*.*", "dead.*.*"]
     asks = [
-        "INFO",
-        *(f"STREAM.INFO.{name}" for name in stream_names(names)),
-        "CONSUMER.INFO.*.*",
-        "CONSUMER.LIST.*",
+        *_looks(names),
         f"STREAM.MSG.GET.{names.stream(POLICIES)}",
-        f"STREAM.MSG.DELETE.{names.stream(DEAD)}",
-        *(f"DIRECT.GET.{name}" for name in (*read, names.stream(DEAD))),
-        *(f"CONSUMER.{do}.{name}.*" for do in ("CREATE", "MSG.NEXT", "DELETE") for name in read),
+        *(f"DIRECT.GET.{names.stream(name)}" for name in (*_RECORDS, TIMERS, DEAD)),
     ]
-    inbox = f"{inbox_of(user)}.>"  # Processes of one load run answer each other there.
     return Permissions(
-        publish=(inbox, *map(names.subject, says), *(f"{API}.{ask}" for ask in asks)),
-        subscribe=(inbox, *map(names.subject, ("reply.>", "load.>"))),
-        publish_denied=tuple(
-            f"{API}.CONSUMER.{do}.{names.stream(heard.stream)}.{names.consumer(card.name, heard.stream)}"
-            for card in CARDS
-            for heard in card.subscriptions()
-            for do in ("CREATE", "MSG.NEXT", "DELETE")
-        ),
+        publish=(*map(names.subject, says), *(f"{API}.{ask}" for ask in asks)),
+        subscribe=(f"{inbox_of(user)}.>", names.subject("reply.>")),
     )
 
 
-def _lab(names: Names) -> Permissions:
-    """The same, with consumers that the server names, for nats-py's ordered ones.
+def _web(names: Names) -> Permissions:
+    """The same for whoever has a browser, and a bell when anything happens. No consumers: it can change none."""
+    people = _people(WEB, names)
+    return replace(people, subscribe=(*people.subscribe, *(names.subject(f"{owner}.>") for owner in Owner)))
 
-    Such a request can still carry the name of a service's consumer: whoever has this password is trusted not to.
+
+def _lab(names: Names) -> Permissions:
+    """The same with consumers of its own, and with what the processes of a load run say to each other.
+
+    Its consumers may not have the names of services' ones; but where the server is to name one, as for nats-py's ordered
+    consumers, the request could say otherwise. Whoever has this password is trusted not to.
     """
     people = _people(LAB, names)
-    nameless = tuple(f"{API}.CONSUMER.CREATE.{name}" for name in _read(names))
-    return replace(people, publish=people.publish + nameless)
-
-
-def _read(names: Names) -> list[str]:
-    return [names.journal(owner) for owner in Owner] + [names.stream(COMMANDS)]
+    streams = [names.stream(name) for name in _RECORDS]
+    load = names.subject("load.>")
+    asks = [f"CONSUMER.{do}.{stream}.*" for do in ("CREATE", "MSG.NEXT", "DELETE") for stream in streams]
+    asks += [f"CONSUMER.CREATE.{stream}" for stream in streams]
+    own = [
+        f"CONSUMER.{do}.{names.stream(heard.stream)}.{names.consumer(card.name, heard.stream)}"
+        for card in CARDS
+        for heard in card.subscriptions()
+        for do in ("CREATE", "MSG.NEXT", "DELETE")
+    ]
+    return Permissions(
+        publish=(*people.publish, load, f"{inbox_of(LAB)}.>", *(f"{API}.{ask}" for ask in asks)),
+        subscribe=(*people.subscribe, load),
+        publish_denied=tuple(f"{API}.{ask}" for ask in own),
+    )
 
 
 def _provision(names: Names) -> Permissions:
@@ -83,5 +86,8 @@ def _provision(names: Names) -> Permissions:
 
 def _observer(names: Names) -> Permissions:
     """Sees how the streams and consumers are, and none of their messages."""
-    asks = ["INFO", "CONSUMER.INFO.*.*", "CONSUMER.LIST.*", *(f"STREAM.INFO.{name}" for name in stream_names(names))]
-    return Permissions(publish=tuple(f"{API}.{ask}" for ask in asks), subscribe=(f"{inbox_of(OBSERVER)}.>",))
+    return Permissions(publish=tuple(f"{API}.{ask}" for ask in _looks(names)), subscribe=(f"{inbox_of(OBSERVER)}.>",))
+
+
+def _looks(names: Names) -> list[str]:
+    return ["INFO", "CONSUMER.INFO.*.*", "CONSUMER.LIST.*", *(f"STREAM.INFO.{name}" for name in stream_names(names))]

@@ -128,7 +128,7 @@ async def test_a_service_reads_only_the_histories_that_its_decisions_need(server
 
 @pytest.mark.parametrize("user", ["web", "lab", "provision", "observer"])
 async def test_nobody_but_a_service_records_events_or_takes_its_messages(server: Guarded, user: str) -> None:
-    said = [f"{owner}.{ORDER_ID}.OrderCancelled.1" for owner in SERVICES] + ["dead.order.order-seller"]
+    said = [f"{owner}.{ORDER_ID}.OrderCancelled.1" for owner in SERVICES]
     said += [f"$JS.API.STREAM.{do}.ORDER" for do in ("DELETE", "PURGE")]
     for owner in SERVICES:
         for stream, name in consumers(owner):
@@ -143,6 +143,13 @@ async def test_an_observer_sees_how_streams_are_and_no_message(server: Guarded) 
     async with server.connected("observer") as visitor:
         assert (await visitor.nc.jetstream().stream_info("ORDER")).config.name == "ORDER"
         asked = [f"$JS.API.{do}.ORDER" for do in _READS] + [f"cmd.order.{ORDER_ID}.PlaceOrder"]
+        assert await visitor.may_publish(*asked) == []
+
+
+async def test_the_web_makes_no_consumer(server: Guarded) -> None:
+    """It could give it another's name; it follows the streams without."""
+    asked = [f"$JS.API.CONSUMER.{do}" for do in ("CREATE.ORDER", "CREATE.ORDER.mine", "DURABLE.CREATE.ORDER.mine")]
+    async with server.connected("web") as visitor:
         assert await visitor.may_publish(*asked) == []
 
 

@@ -234,7 +234,7 @@ async def test_workers_from_elsewhere_join_a_run_on_a_named_system(tmp_path: Pat
     folder = tmp_path / "run"
     async with embedded() as system:
         where = ("--nats", system.nats_url, "--mailbox", system.mailbox_url)
-        plan = ("--rate", "30", "--duration", "4s", "--mix", "peer")
+        plan = ("--rate", "30", "--duration", "4s", "--mix", "peer", "--seed", "7")
         async with launched(
             *("load", "--out", str(folder), *where, *plan, "--remote-workers", "1"), temporary=tmp_path
         ) as coordinator:
