@@ -140,16 +140,22 @@ def provision(nats: NatsUrl = None) -> int:
 
 @app.command()
 def users(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="gets DIR/<user>/password and DIR/nats/*.conf")],
-    cluster: Annotated[str, typer.Option("--cluster", metavar="HOST:PORT,…", help="routes between its nodes")] = "",
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="gets DIR/<user>/password and DIR/nats/generated.conf")],
+    routes: Annotated[
+        str, typer.Option("--routes", envvar="NATS_ROUTES", metavar="HOST,…", help="the nodes of a cluster")
+    ] = "",
+    tls: Annotated[
+        str, typer.Option("--tls", envvar="NATS_TLS", metavar="DIR", help="where the server finds its certificate")
+    ] = "",
 ) -> int:
     """Write the passwords that are missing, and for nats-server who may do what, with hashes of them."""
     from lab.access import files  # noqa: PLC0415
     from lab.access.users import users as all_users  # noqa: PLC0415
 
+    server = files.Server(tuple(filter(None, routes.split(","))), tls)
     known = all_users(Names(load_settings().subject_prefix))
-    new = files.write(folder, known, tuple(filter(None, cluster.split(","))))
-    Console().print(f"{len(known)} users in {folder}, new: {', '.join(new) or 'none'}", highlight=False)
+    new = files.write(folder, known, server)
+    typer.echo(f"{len(known)} users in {folder}, new: {', '.join(new) or 'none'}")
     return PASS
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,40 +25,70 @@ compares at each connect."""
 _ROUTE: Final = "route"
 """Who the nodes of a cluster are to each other."""
 
+_ROUTE_PORT: Final = 6222
 
-def write(folder: Path, users: Mapping[str, Permissions], nodes: Sequence[str]) -> list[str]:
-    """Write `<folder>/<user>/password` where it is missing, and `<folder>/nats/*.conf` anew. The users that are new.
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What else the server is to be told.
+
+    Attributes:
+        routes: the hosts of the nodes of a cluster; none for a single server.
+        tls: the folder, as the server sees it, with `certificate.pem`, `key.pem` and `ca.pem`; empty for none.
+    """
+
+    routes: Sequence[str] = ()
+    tls: str = ""
+
+
+ALONE: Final = Server()
+
+
+def write(folder: Path, users: Mapping[str, Permissions], server: Server = ALONE) -> list[str]:
+    """Write `<folder>/<user>/password` where it is missing, and `<folder>/nats/generated.conf` anew. The users that are new.
 
     Args:
         folder: each user's part may be a volume of its own.
         users: by name, what each may do.
-        nodes: `host:port` of the routes between the nodes of a cluster; none for a single server.
 
     Raises:
         ConfigurationError: something cannot be written.
     """
     try:
-        new = [user for user in (*users, *([_ROUTE] if nodes else [])) if _make_password(folder, user)]
-        _put(folder / SERVER / "users.conf", _configuration(folder, users))
-        if nodes:
-            _put(folder / SERVER / "routes.conf", _routes(_password(folder, _ROUTE), nodes))
+        new = [user for user in (*users, *([_ROUTE] if server.routes else [])) if _make_password(folder, user)]
+        document: dict[str, Any] = {"authorization": {"users": _listed(folder, users)}}
+        if server.tls:
+            document["tls"] = _certificate(server.tls)
+        if server.routes:
+            document["cluster"] = _cluster(_password(folder, _ROUTE), server)
+        _put(folder / SERVER / "generated.conf", _as_configuration(document))
     except OSError as error:
         msg = f"{error.filename}: {error.strerror}"
         raise ConfigurationError(msg) from error
     return new
 
 
-def _configuration(folder: Path, users: Mapping[str, Permissions]) -> str:
-    listed: list[dict[str, Any]] = [
+def _listed(folder: Path, users: Mapping[str, Permissions]) -> list[dict[str, Any]]:
+    return [
         {"user": user, "password": _hash(_password(folder, user)), "permissions": may.document()}
         for user, may in users.items()
     ]
-    return _as_configuration({"authorization": {"users": listed}})
 
 
-def _routes(password: str, nodes: Sequence[str]) -> str:
-    routes = [f"nats://{_ROUTE}:{password}@{node}" for node in nodes]
-    return _as_configuration({"authorization": {"user": _ROUTE, "password": password}, "routes": routes})
+def _cluster(password: str, server: Server) -> dict[str, Any]:
+    cluster: dict[str, Any] = {
+        "name": "countermand",
+        "port": _ROUTE_PORT,
+        "authorization": {"user": _ROUTE, "password": password},
+        "routes": [f"nats://{_ROUTE}:{password}@{node}:{_ROUTE_PORT}" for node in server.routes],
+    }
+    if server.tls:  # A node shows its certificate both as a server and as a client.
+        cluster["tls"] = {**_certificate(server.tls), "ca_file": f"{server.tls}/ca.pem"}
+    return cluster
+
+
+def _certificate(folder: str) -> dict[str, Any]:
+    return {"cert_file": f"{folder}/certificate.pem", "key_file": f"{folder}/key.pem"}
 
 
 def _as_configuration(document: dict[str, Any]) -> str:

@@ -190,12 +190,12 @@ async def test_a_setting_that_cannot_be_is_one_clear_line(settings: dict[str, st
 
 
 async def test_a_second_run_keeps_the_passwords_and_writes_what_the_server_needs_anew(tmp_path: Path) -> None:
-    assert len(files.write(tmp_path, users(Names()), [])) == 8
+    assert len(files.write(tmp_path, users(Names()))) == 8
     before = (tmp_path / "order/password").read_text()
-    (tmp_path / "nats/users.conf").unlink()
+    (tmp_path / "nats/generated.conf").unlink()
     (tmp_path / "web/password").unlink()
-    assert files.write(tmp_path, users(Names()), []) == ["web"]
+    assert files.write(tmp_path, users(Names())) == ["web"]
     assert (tmp_path / "order/password").read_text() == before
-    server_side = (tmp_path / "nats/users.conf").read_text()
+    server_side = (tmp_path / "nats/generated.conf").read_text()
     assert not [user for user in users(Names()) if (tmp_path / user / "password").read_text() in server_side]
     assert {path.stat().st_mode & 0o077 for path in tmp_path.rglob("*")} == {0}  # noqa: ASYNC240

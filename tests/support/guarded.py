@@ -85,7 +85,7 @@ class Visitor:
 async def guarded(folder: Path) -> AsyncGenerator[Guarded]:
     """Start the server that compose starts, on a free port and with a store in `folder`."""
     secrets, etc = folder / "secrets", folder / "etc"
-    files.write(secrets, users(Names()), [])
+    files.write(secrets, users(Names()))
     etc.mkdir()
     (etc / "users").symlink_to(secrets / files.SERVER)
     text = CONFIGURATION.read_text().replace('"/data"', json.dumps(str(folder / "store")))
@@ -93,7 +93,7 @@ async def guarded(folder: Path) -> AsyncGenerator[Guarded]:
     (etc / "nats-server.conf").write_text(f"{text}\nports_file_dir: {json.dumps(str(folder))}\n")
     server = await spawn(
         [str(nats_server_path()), "-c", str(etc / "nats-server.conf"), "-a", LOOPBACK, "-p", "-1"],
-        env={"NATS_STORE_MAX": "32GB", "NATS_SYNC_INTERVAL": "120s"},
+        env={"NATS_NODE": "nats", "NATS_STORE_MAX": "32GB", "NATS_SYNC_INTERVAL": "120s"},
         log_path=folder / "nats-server.log",
         name="nats-server",
     )
