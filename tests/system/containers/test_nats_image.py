@@ -20,9 +20,7 @@ pytestmark = [pytest.mark.docker, needs_docker, pytest.mark.timeout(600)]
 
 async def test_a_story_ends_right_on_the_official_image(tmp_path: Path) -> None:
     supervisor = Supervisor()
-    with (
-        DockerContainer("nats:2.15-alpine").with_command(["-js", "-sd", "/tmp/store"]).with_exposed_ports(4222) as nats
-    ):  # noqa: S108
+    with DockerContainer("nats:2.15-alpine").with_command(["-js"]).with_exposed_ports(4222) as nats:
         wait_for_logs(nats, "Server is ready", timeout=60)
         url = f"nats://{nats.get_container_host_ip()}:{nats.get_exposed_port(4222)}"
         await provisioned(url, Settings())
