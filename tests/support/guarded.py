@@ -89,11 +89,15 @@ async def guarded(folder: Path) -> AsyncGenerator[Guarded]:
     etc.mkdir()
     (etc / "users").symlink_to(secrets / files.SERVER)
     text = CONFIGURATION.read_text().replace('"/data"', json.dumps(str(folder / "store")))
-    text = text.replace("127.0.0.1:8222", "127.0.0.1:-1")
     (etc / "nats-server.conf").write_text(f"{text}\nports_file_dir: {json.dumps(str(folder))}\n")
     server = await spawn(
         [str(nats_server_path()), "-c", str(etc / "nats-server.conf"), "-a", LOOPBACK, "-p", "-1"],
-        env={"NATS_NODE": "nats", "NATS_STORE_MAX": "32GB", "NATS_SYNC_INTERVAL": "120s"},
+        env={
+            "NATS_NODE": "nats",
+            "NATS_MONITOR": f"{LOOPBACK}:-1",
+            "NATS_STORE_MAX": "32GB",
+            "NATS_SYNC_INTERVAL": "120s",
+        },
         log_path=folder / "nats-server.log",
         name="nats-server",
     )
