@@ -19,8 +19,8 @@ from nats.errors import Error as NatsError
 from countermand.contracts.subjects import read
 from countermand.runtime import log
 from countermand.runtime.card import Card
-from countermand.runtime.dead import subject_of
 from countermand.runtime.connection import access
+from countermand.runtime.dead import subject_of
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.handler import Handler

@@ -81,7 +81,9 @@ async def test_what_nobody_can_handle_and_what_is_refused_is_counted(system: Sys
     before = await samples(url)
     nowhere = order_id_from("metrics", 3)
     await market.js.publish(f"cmd.order.{nowhere}.Nonsense", b"{}")
-    await market.send(nowhere, AskSellerToCancel(actor=Actor(role=Role.BUYER, id="bea"), reason=CancelReason.BETTER_OFFER))
+    await market.send(
+        nowhere, AskSellerToCancel(actor=Actor(role=Role.BUYER, id="bea"), reason=CancelReason.BETTER_OFFER)
+    )
     await at.drained(market)
     grown = await samples(url) - before
     assert by_label(grown, "countermand_dead_letters_total", "consumer") == Counter({"order-commands": 1})
