@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -85,21 +86,47 @@ class Installation(DockerCompose):
 
     @contextmanager
     def under_load(self, *args: str) -> Generator[None]:
-        """Orders arrive while the block runs; after it all of them have come out right.
+        """The block begins when orders arrive; after it all of them have come out right.
 
         A generator on a busy machine may be late (exit code 4), which says nothing about the orders: the audit does.
         """
-        ended: list[subprocess.CompletedProcess[str]] = []
-        run = [*self.compose_command_property, "run", "--rm", "--no-deps", "-T", "load", *args]
-        thread = threading.Thread(target=lambda: ended.append(_ran(run, check=False)))
-        thread.start()
+        command = [*self.compose_command_property, "run", "--rm", "--no-deps", "-T", "load", *args]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        load = _Reader(process)
         try:
+            assert load.arriving.wait(_COMMAND_S), load.said()
             yield
+            assert process.wait(_COMMAND_S) in {0, 4}, load.said()
         finally:
-            thread.join()
-        (loaded,) = ended
-        assert loaded.returncode in {0, 4}, loaded.stdout + loaded.stderr
+            process.kill()
+            load.join()
         self.audit()
+
+
+class _Reader(threading.Thread):
+    """Reads what a load run says: one line every few seconds while it lasts."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        super().__init__()
+        self.arriving = threading.Event()
+        self._process = process
+        self._lines: list[str] = []
+        self.start()
+
+    def run(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.append(line)
+            if re.search(r"\b[1-9][0-9,]* started", line):
+                self.arriving.set()
+        self.arriving.set()  # It has ended, and its exit code says how.
+        self._process.stdout.close()
+
+    def said(self) -> str:
+        """Its last lines."""
+        return "".join(self._lines[-30:])
 
 
 @contextmanager
@@ -132,7 +159,11 @@ def installed(folder: Path, *overrides: str, up: Sequence[str] = ()) -> Generato
 
 
 def _ran(command: Sequence[str], *, check: bool) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "COMPOSE_"))}
     return subprocess.run(
-        command, cwd=ROOT, env=environment, check=check, capture_output=True, text=True, timeout=_COMMAND_S
+        command, cwd=ROOT, env=_environment(), check=check, capture_output=True, text=True, timeout=_COMMAND_S
     )
+
+
+def _environment() -> dict[str, str]:
+    """What Docker needs of ours, and none of our settings: they would be taken for those of the installation."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "COMPOSE_"))}
