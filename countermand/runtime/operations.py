@@ -98,6 +98,11 @@ class Operations(Collector):
         yield self._gauge("consumer_pending", "Messages still to be delivered.", "stream", pending)
         yield self._gauge("consumer_ack_pending", "Messages delivered and not acked.", "stream", ack_pending)
         yield self._gauge("consumer_redelivered", "Of these, delivered again.", "stream", redelivered)
+        if watch.own is not None:
+            own = self._card.name.upper()
+            yield self._gauge("stream_bytes", "Of the service's own stream.", "stream", {own: watch.own.state.bytes})
+            bound = watch.own.config.max_bytes or -1
+            yield self._gauge("stream_max_bytes", "Its bound.", "stream", {own: bound} if bound > 0 else {})
         yield self._counter("broker_inquiry_failures", "Questions it did not answer.", "", {"": watch.failures})
         yield self._counter("broker_reconnects", "Times it came back.", "", {"": nc.stats["reconnects"]})
 

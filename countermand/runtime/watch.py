@@ -7,7 +7,7 @@ from typing import Final
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.api import ConsumerInfo
+from nats.js.api import ConsumerInfo, StreamInfo
 from nats.js.errors import NotFoundError
 
 from countermand.contracts.base import Owner
@@ -22,15 +22,17 @@ _WITHIN_S: Final = 2.0
 
 
 class Watch:
-    """The consumers by their streams' bare names, as of a few seconds ago.
+    """The service's own stream, and its consumers by their streams' bare names, as of a few seconds ago.
 
     Attributes:
+        own: the service's own stream; nothing if it is missing or the broker did not say.
         problem: what is missing, or that the broker did not say; nothing if all is there.
         failures: how often it did not say.
     """
 
     def __init__(self, nc: Client, names: Names, service: Owner, subscriptions: Sequence[Subscription]) -> None:
         self.consumers: dict[str, ConsumerInfo] = {}
+        self.own: StreamInfo | None = None
         self.problem: str | None = "not looked yet"
         self.failures = 0
         self._js = nc.jetstream(timeout=_WITHIN_S)
@@ -50,13 +52,14 @@ class Watch:
                     self.problem = await self._look()
             except (NatsError, TimeoutError, ConnectionError) as error:
                 self.failures += 1
-                self.consumers = {}
+                self.consumers, self.own = {}, None
                 self.problem = f"the broker did not say: {str(error) or type(error).__name__}"
             self._looked_at = time.monotonic()
 
     async def _look(self) -> str | None:
         """Ask for each; what is missing, if anything is."""
-        missing = [] if await self._has_own_stream() else [f"the stream {self._names.journal(self._service)}"]
+        self.own = await self._own_stream()
+        missing = [] if self.own else [f"the stream {self._names.journal(self._service)}"]
         for stream in self._streams:
             consumer = self._names.consumer(self._service, stream)
             try:
@@ -66,9 +69,8 @@ class Watch:
                 missing.append(f"{self._names.stream(stream)} with the consumer {consumer}")
         return f"missing: {', '.join(missing)}" if missing else None
 
-    async def _has_own_stream(self) -> bool:
+    async def _own_stream(self) -> StreamInfo | None:
         try:
-            await self._js.stream_info(self._names.journal(self._service))
+            return await self._js.stream_info(self._names.journal(self._service))
         except NotFoundError:
-            return False
-        return True
+            return None
