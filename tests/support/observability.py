@@ -60,10 +60,14 @@ class Query:
         return found
 
 
-def documented() -> dict[str, frozenset[str]]:
-    """Every series of docs/metrics.md by its name, with its labels."""
+def documented(without: str = "") -> dict[str, frozenset[str]]:
+    """Every series of docs/metrics.md by its name, with its labels; without those of the section with that heading."""
     series: dict[str, frozenset[str]] = {}
+    section = ""
     for line in (ROOT / "docs/metrics.md").read_text().splitlines():
+        section = line.removeprefix("## ") if line.startswith("## ") else section
+        if without and section == without:
+            continue
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         names = re.findall(r"`((?:countermand|process)_\w+)`", cells[0])
         if not names or len(cells) < 3:
@@ -99,7 +103,7 @@ def panels(dashboard: Path) -> Iterator[dict[str, Any]]:
 
 def queries() -> list[Query]:
     """Every expression of the rules and the dashboards, Grafana's variables replaced by values."""
-    found = [Query(rule.get("alert", rule.get("record")), rule["expr"]) for rule in rules()]
+    found = [Query(rule.get("alert") or rule["record"], rule["expr"]) for rule in rules()]
     for dashboard in DASHBOARDS:
         for panel in panels(dashboard):
             for target in panel["targets"]:

@@ -21,6 +21,7 @@ from countermand.runtime.embedded import Child
 from lab.market import Market
 from lab.system import System, embedded
 from tests.support import system as at
+from tests.support.observability import documented
 from tests.support.otlp import Collector, Span, collecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -90,6 +91,17 @@ async def test_what_nobody_can_handle_and_what_is_refused_is_counted(system: Sys
     assert by_label(grown, "countermand_refusals_total", "reason") == Counter(unknown_order=1)
     assert by_label(grown, "countermand_messages_handled_total", "outcome") == Counter(dead=1, refused=1)
     assert by_label(grown, "countermand_messages_handled_total", "name") == Counter(other=1, AskSellerToCancel=1)
+
+
+async def test_every_series_is_documented_and_every_documented_series_is_there(system: System) -> None:
+    urls = [*[await url_of(child) for child in system.services.values()], system.mailbox_url]
+    texts = [(await get(f"{url}/metrics")).text for url in urls]
+    families = [family for text in texts for family in text_string_to_metric_families(text)]
+    promised = documented(without="Of web")
+    assert {family.name for family in families} == {family_of(name) for name in promised}
+    for family in families:
+        for sample in family.samples:
+            assert sample.labels.keys() <= promised[sample.name], sample.name
 
 
 async def test_a_service_is_alive_before_its_broker_and_ready_only_with_it(system: System) -> None:
@@ -194,6 +206,13 @@ async def test_an_order_is_one_trace_across_the_services(
 
 
 # How to look
+
+
+def family_of(name: str) -> str:
+    """The parser's word for what a series belongs to."""
+    for part in ("_total", "_bucket", "_sum", "_count"):
+        name = name.removesuffix(part)
+    return name
 
 
 async def url_of(child: Child) -> str:
