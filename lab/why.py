@@ -15,7 +15,7 @@ from countermand.runtime.settings import ConfigurationError
 from lab.facts import history
 from lab.feedback import record_of
 from lab.market import Market
-from lab.words import in_words
+from countermand.contracts.words import in_words
 
 _COMMANDS_AT_MOST: Final = 1_000
 """A timeline longer than this is no explanation."""

@@ -15,7 +15,7 @@ from lab.audit.fact import COMMANDS, Fact
 from lab.audit.invariants import Violation
 from lab.audit.report import Report
 from lab.why import Step, show
-from lab.words import in_words
+from countermand.contracts.words import in_words
 
 TOLD: Final = 10
 """Orders whose timeline is printed; after as many nobody reads on."""

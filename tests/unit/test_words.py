@@ -1,7 +1,7 @@
 """What each event means."""
 
 from countermand.contracts import EVENTS
-from lab.words import SENTENCES
+from countermand.contracts.words import SENTENCES
 
 
 def test_every_event_has_words() -> None:

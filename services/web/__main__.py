@@ -1,0 +1,5 @@
+"""`python -m services.web`: run this service in this process."""
+
+from services.web.app import main
+
+main()
