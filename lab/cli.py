@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from typer import TyperException
 
+from countermand.kernel.terms import DAY_A_MINUTE
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
 from lab.dead.commands import dead_app
@@ -21,7 +22,7 @@ from lab.exits import CONFIGURATION, INTERRUPTED, PASS, TERMINATED
 from lab.policy.commands import policy_app
 from lab.spans import seconds
 
-SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
+SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox", "web")
 """Every deployable, as `ls services` lists them."""
 
 _NEW_SEED_MAX: Final = 10**9
@@ -90,11 +91,17 @@ def demo(seed: Seed = 7, json: JsonPath = None) -> int:
 @app.command()
 def up(
     data: Annotated[Path | None, typer.Option("--data", help="keep the broker's store and the logs here")] = None,
+    clock_rate: Annotated[
+        float,
+        typer.Option(
+            "--clock-rate", min=0.001, help="simulated seconds a real one, of orders placed on the page; 1440: a day a minute"
+        ),
+    ] = DAY_A_MINUTE,
 ) -> int:
     """Run everything until Ctrl-C."""
     from lab.up import run_until_stopped  # noqa: PLC0415
 
-    return _run(run_until_stopped(data))
+    return _run(run_until_stopped(data, clock_rate))
 
 
 @app.command()

@@ -138,7 +138,8 @@ async def _start(folder: Path, supervisor: Supervisor, environment: dict[str, st
     server = await start_nats(folder / "nats")
     supervisor.add(server)
     await provisioned(server.url, load_settings())
-    mailbox, addresses = await _start_mailbox(folder, logs, supervisor)
+    ports = {"MAILBOX_SMTP_PORT": "0", "MAILBOX_HTTP_PORT": "0"}
+    mailbox, addresses = await _start_listening("mailbox", folder, ports, supervisor)
     own = {"NATS_URL": server.url, "SMTP_URL": os.environ.get("SMTP_URL", addresses["smtp_url"]), "HTTP_PORT": "0"}
     environment = own | environment
     services: dict[str, Child] = {}
@@ -165,20 +166,44 @@ async def _start(folder: Path, supervisor: Supervisor, environment: dict[str, st
     )
 
 
-async def _start_mailbox(folder: Path, logs: Path, supervisor: Supervisor) -> tuple[Child, dict[str, str]]:
-    ready_file = folder / "mailbox.json"
+async def start_web(system: System, environment: Mapping[str, str]) -> str:
+    """Start web beside a system, on a free port unless `HTTP_PORT` names one; its address.
+
+    Raises:
+        ConfigurationError: it did not start.
+    """
+    mailbox = {"MAILBOX_URL": system.emails_at} if system.emails_at else {}
+    environment = {
+        **system.environment,
+        "HTTP_PORT": os.environ.get("HTTP_PORT", "0"),
+        "WEB_DATABASE": str(system.data_dir / "web.db"),
+        **mailbox,
+        **environment,
+    }
+    web, addresses = await _start_listening("web", system.data_dir, environment, system.supervisor)
+    system.services["web"] = web
+    return addresses["http_url"]
+
+
+async def _start_listening(
+    name: str, folder: Path, environment: Mapping[str, str], supervisor: Supervisor
+) -> tuple[Child, dict[str, str]]:
+    """Start a service that tells its addresses in a file, and wait for that."""
+    ready_file = folder / f"{name}.json"
     ready_file.unlink(missing_ok=True)
-    environment = {"MAILBOX_SMTP_PORT": "0", "MAILBOX_HTTP_PORT": "0", "MAILBOX_READY_FILE": str(ready_file)}
-    mailbox = await spawn(
-        [sys.executable, "-m", "services.mailbox"], env=environment, log_path=logs / "mailbox.log", name="mailbox"
+    child = await spawn(
+        [sys.executable, "-m", f"services.{name}"],
+        env={f"{name.upper()}_READY_FILE": str(ready_file), **environment},
+        log_path=folder / "logs" / f"{name}.log",
+        name=name,
     )
-    supervisor.add(mailbox)
+    supervisor.add(child)
     async with asyncio.timeout(READY_WITHIN_S):
         while not ready_file.exists():
-            if mailbox.returncode is not None:
-                raise ConfigurationError(mailbox.epitaph())
+            if child.returncode is not None:
+                raise ConfigurationError(child.epitaph())
             await asyncio.sleep(_POLL_S)
-    return mailbox, json.loads(ready_file.read_text())
+    return child, json.loads(ready_file.read_text())
 
 
 async def _all_bound(nats_url: str, settings: Settings) -> None:

@@ -1,16 +1,20 @@
 """`countermand up`: everything embedded, until somebody stops it."""
 
 import asyncio
+import secrets
 import signal
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
 from countermand.runtime.settings import ConfigurationError
-from lab.system import embedded
+from lab.system import embedded, start_web
+
+_TOKEN_BYTES: Final = 18
 
 
-async def run_until_stopped(data_dir: Path | None) -> int:
+async def run_until_stopped(data_dir: Path | None, clock_rate: float) -> int:
     """Start everything, print the addresses, and stop gracefully on Ctrl-C or SIGTERM.
 
     Raises:
@@ -21,6 +25,10 @@ async def run_until_stopped(data_dir: Path | None) -> int:
         asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
     console = Console()
     async with embedded(data_dir=data_dir) as system:
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        web_url = await start_web(system, {"WEB_TOKEN": token, "WEB_CLOCK_RATE": f"{clock_rate:.17g}"})
+        console.print(f"page     {web_url}")
+        console.print(f"token    {token}  (for an operator's actions on the page)")
         console.print(f"NATS     {system.nats_url}")
         console.print(f"mailbox  {system.mailbox_url}  (SMTP {system.smtp_url})")
         console.print(f"logs     {system.data_dir / 'logs'}")

@@ -82,12 +82,12 @@ def buyer_may(view: View, policy: Policy, now: datetime) -> tuple[Action, ...]:
         Action.RECEIVE: order.phase in _OPEN and shipped and order.delivered_at is None,
         Action.REFUND_CUSTOMER: order.customer is not None and order.customer_refunded is None and late_for_customer,
         Action.DISPUTE: _may_dispute(order, view.seller, view.dispute, now),
-        **_in_dispute(view.dispute, Role.BUYER),
+        **_in_dispute(view.dispute, Role.BUYER, policy),
     }
     return tuple(action for action, may in rules.items() if may)
 
 
-def seller_may(view: View) -> tuple[Action, ...]:
+def seller_may(view: View, policy: Policy) -> tuple[Action, ...]:
     """What the seller may do by hand."""
     order, seller = view.order, view.seller
     if order is None:
@@ -101,7 +101,7 @@ def seller_may(view: View) -> tuple[Action, ...]:
         Action.OFFER_PART: order.paid and order.phase in _GOING | {Phase.CANCEL_PENDING},
         Action.ANSWER_DISPUTE: view.dispute is not None
         and view.dispute.phase in {DisputePhase.OPENED, DisputePhase.NEGOTIATING},
-        **_in_dispute(view.dispute, Role.SELLER),
+        **_in_dispute(view.dispute, Role.SELLER, policy),
     }
     return tuple(action for action, may in rules.items() if may)
 
@@ -133,14 +133,16 @@ def _owed(order: OrderPart) -> int:
     return order.captured_minor - order.refunded_minor
 
 
-def _in_dispute(dispute: DisputePart | None, side: Role) -> dict[Action, bool]:
+def _in_dispute(dispute: DisputePart | None, side: Role, policy: Policy) -> dict[Action, bool]:
     if dispute is None:
         return {}
     negotiating = dispute.phase is DisputePhase.NEGOTIATING
+    allowed = bool(policy.proposals) and (policy.counter_offers or not dispute.offers)
     other = Role.SELLER if side is Role.BUYER else Role.BUYER
     returning = dispute.phase is DisputePhase.AGREED and dispute.return_by is not None and not dispute.return_sent
     return {
-        Action.PROPOSE: negotiating or (dispute.phase is DisputePhase.OPENED and side is Role.SELLER),
+        Action.PROPOSE: (negotiating and allowed)
+        or (dispute.phase is DisputePhase.OPENED and side is Role.SELLER and bool(policy.proposals)),
         Action.SETTLE: negotiating and dispute.offer_of(other) is not None,
         Action.SEND_RETURN: returning and side is Role.BUYER,
     }

@@ -151,7 +151,7 @@ def detail_of(view: View, policy: Policy, real_now: datetime) -> OrderDetail:
         waits=limit.waits,
         due=limit.at,
         buyer_may=buyer_may(view, policy, now),
-        seller_may=seller_may(view),
+        seller_may=seller_may(view, policy),
         no_button=why_no_button(order, policy),
         todo=todo(view),
     )

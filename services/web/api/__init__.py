@@ -1,0 +1,1 @@
+"""The HTTP API. Each file is one topic; `problems` is how anything is refused."""

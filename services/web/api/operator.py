@@ -1,0 +1,112 @@
+"""What only an operator may do: whoever has the token, as a header or as a cookie of this site."""
+
+import secrets
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from countermand.runtime.dead import ORIGINAL
+from countermand.runtime.streams import DEAD
+from services.web.api.problems import ProblemError, documented
+from services.web.commands import Away
+from services.web.parts import WebParts, web_of
+
+COOKIE: Final = "countermand_operator"
+
+_DAY_S: Final = 86_400
+_BODY_SHOWN: Final = 4_000
+
+
+class TokenBody(BaseModel):
+    """What `countermand up` printed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: str = Field(min_length=1, max_length=1_000)
+
+
+class DeadLetterOut(BaseModel):
+    """A message that nobody could handle."""
+
+    sequence: int = Field(description="its place among the dead letters")
+    service: str
+    subject: str = Field(description="the subject it had")
+    stream: str
+    stream_sequence: int
+    deliveries: int
+    reason: str
+    buried_at: str
+    body: str = Field(description="its beginning")
+
+
+def is_operator(request: Request) -> bool:
+    """Whether the request has the operator's token."""
+    expected = web_of(request).token
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    given = given.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+    return expected is not None and secrets.compare_digest(given.encode(), expected.encode())
+
+
+def operator_only(request: Request) -> None:
+    """As a dependency: anybody else is refused."""
+    if web_of(request).token is None:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "operator_off", "Operator actions are off: web has no WEB_TOKEN.")
+    if not is_operator(request):
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, "token_needed", "This needs the operator's token.")
+
+
+operator: Final = APIRouter(prefix="/api/operator", tags=["operator"])
+_GUARDED: Final = [Depends(operator_only)]
+
+
+@operator.post("/session", status_code=204, responses=documented(HTTPStatus.UNAUTHORIZED))
+async def open_session(web: WebParts, body: TokenBody, response: Response) -> None:
+    """Keep the token in a cookie that only this site gets and no script can read."""
+    if web.token is None:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "operator_off", "Operator actions are off: web has no WEB_TOKEN.")
+    if not secrets.compare_digest(body.token.encode(), web.token.encode()):
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_token", "That is not the operator's token.")
+    response.set_cookie(COOKIE, web.token, max_age=_DAY_S, httponly=True, samesite="strict")
+
+
+@operator.delete("/session", status_code=204, responses=documented())
+async def close_session(response: Response) -> None:
+    """Forget the token."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+
+
+@operator.get("/dead", dependencies=_GUARDED, responses=documented(HTTPStatus.UNAUTHORIZED))
+async def list_dead(
+    web: WebParts,
+    after: Annotated[int, Query(ge=0, lt=2**53, description="the last `sequence` of the list before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[DeadLetterOut]:
+    """Dead letters, the oldest first."""
+    if web.away:
+        raise Away
+    stream, subject = web.names.stream(DEAD), web.names.subject("dead.>")
+    return [
+        _letter(one, web.names.bare(one.subject))
+        for one in await web.reader.following(stream, subject, after + 1, limit)
+    ]
+
+
+def _letter(stored: Any, subject: str) -> DeadLetterOut:
+    headers: dict[str, str] = stored.headers
+    return DeadLetterOut(
+        sequence=stored.sequence,
+        service=subject.split(".")[1],
+        subject=headers.get(f"{ORIGINAL}subject", ""),
+        stream=headers.get(f"{ORIGINAL}stream", ""),
+        stream_sequence=_number(headers.get(f"{ORIGINAL}sequence", "")),
+        deliveries=_number(headers.get(f"{ORIGINAL}deliveries", "")),
+        reason=headers.get(f"{ORIGINAL}reason", ""),
+        buried_at=stored.stored_at.isoformat(),
+        body=stored.data[:_BODY_SHOWN].decode(errors="replace"),
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() else 0

@@ -1,0 +1,212 @@
+"""The composition of web: settings, the connection, the read model and its follower, the HTTP server; and their end."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import structlog
+import uvicorn
+from nats.aio.client import Client
+from pydantic import ValidationError
+
+from countermand.runtime import log
+from countermand.runtime.direct import DirectReader
+from countermand.runtime.main import CONFIGURATION_ERROR, new_event_loop
+from countermand.runtime.names import Names
+from countermand.runtime.policies import Policies
+from countermand.runtime.requests import Requests
+from countermand.runtime.settings import ConfigurationError, Settings, explain, load_settings
+from services.web.api.application import create_api
+from services.web.commands import Commands
+from services.web.hub import Hub
+from services.web.parts import Web
+from services.web.readmodel.follow import Follower
+from services.web.readmodel.queries import Queries
+from services.web.readmodel.store import Store
+from services.web.settings import WebSettings
+
+_HTTP_STOP_S: Final = 2
+_BACKLOG: Final = 1_024
+_MAILBOX_S: Final = 5.0
+_RECONNECT_EVERY_S: Final = 1
+_FOREVER: Final = -1
+
+_log = structlog.get_logger()
+
+
+def main() -> None:
+    """Run web in this process until it is told to stop; exits with 2 and one line if its configuration cannot be."""
+    try:
+        common = load_settings()
+        log.configure("web", common.log_level, common.log_format)
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(run(common, WebSettings()))
+    except ValidationError as error:
+        _give_up(explain(error))
+    except (ConfigurationError, OSError) as error:
+        _give_up(str(error))
+
+
+async def run(common: Settings, settings: WebSettings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError, OSError: as of `open_web`.
+    """
+    told_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_stop.set)
+    async with open_web(common, settings):
+        await told_to_stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[str]:
+    """Web, which listens at the address that comes, while the block runs. The broker may be away meanwhile, or at first.
+
+    Raises:
+        ConfigurationError: the operator's token cannot be used.
+        OSError: the address cannot be listened on, or the database or the ready file cannot be written.
+    """
+    async with contextlib.AsyncExitStack() as ends:
+        folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="countermand-web-", ignore_cleanup_errors=True))
+        path = (settings.web_database or Path(folder) / "web.db").resolve()
+        web = await ends.enter_async_context(_parts(common, settings, path))
+        app = create_api(web)
+        http = _Uvicorn(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                server_header=False,
+                timeout_graceful_shutdown=_HTTP_STOP_S,
+            )
+        )
+        port = await ends.enter_async_context(http.listening(settings.http_host, settings.http_port))
+        ends.callback(web.hub.close)
+        address = _url(settings.http_host, port)
+        _tell(address, settings.web_ready_file)
+        yield address
+        _log.info("web.stopping")
+
+
+@contextlib.asynccontextmanager
+async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGenerator[Web]:
+    names, nc = Names(common.subject_prefix), Client()
+    hub = Hub(settings.web_live_clients)
+    reader, requests = DirectReader(nc), Requests(nc)
+    try:
+        store = Store(path)
+    except Exception as error:
+        msg = f"WEB_DATABASE {path} cannot be used: {error}"
+        raise ConfigurationError(msg) from error
+    async with contextlib.AsyncExitStack() as ends:
+        follower = Follower(nc, reader, names, store, hub.publish)
+        ends.push_async_callback(follower.close)
+        queries = Queries(path)
+        ends.push_async_callback(queries.close)
+        mail: httpx.AsyncClient | None = None
+        if settings.mailbox_url:
+            mail = httpx.AsyncClient(base_url=settings.mailbox_url, timeout=_MAILBOX_S, trust_env=False)
+            ends.push_async_callback(mail.aclose)
+        token = settings.token()
+        linking = asyncio.create_task(_link(common, names, nc, reader, requests, follower, hub))
+        ends.push_async_callback(_unlink, linking, nc)
+        yield Web(
+            settings=settings,
+            names=names,
+            nc=nc,
+            reader=reader,
+            queries=queries,
+            commands=Commands(nc, requests, reader, names, hub),
+            hub=hub,
+            follower=follower,
+            policies=Policies(nc.jetstream(), names),
+            mail=mail,
+            token=token,
+        )
+
+
+async def _link(
+    common: Settings, names: Names, nc: Client, reader: DirectReader, requests: Requests, follower: Follower, hub: Hub
+) -> None:
+    """Connect, however long it takes, and follow."""
+
+    async def hear_refusal(msg: Any) -> None:
+        tokens = names.bare(msg.subject).split(".")
+        hub.ring(tokens[2] if len(tokens) > 2 else "")  # noqa: PLR2004
+
+    await nc.connect(
+        common.nats_url.split(","),
+        name="countermand-web",
+        max_reconnect_attempts=_FOREVER,
+        reconnect_time_wait=_RECONNECT_EVERY_S,
+        connect_timeout=_RECONNECT_EVERY_S,
+        error_cb=_say_nothing,
+    )
+    await reader.start()
+    await requests.start()
+    await nc.subscribe(names.subject("reply.>"), cb=hear_refusal)
+    await follower.run()
+
+
+async def _unlink(linking: "asyncio.Task[None]", nc: Client) -> None:
+    linking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await linking
+    await nc.close()
+
+
+async def _say_nothing(_: Exception) -> None:
+    """What fails is told by the call that fails."""
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn within a program that has an end of its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Signals are `run`'s."""
+        yield
+
+    @contextlib.asynccontextmanager
+    async def listening(self, host: str, port: int) -> AsyncGenerator[int]:
+        """Serve while the block runs, on a socket of our own: uvicorn would end the process over a port in use."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        port = listener.getsockname()[1]
+        serving = asyncio.create_task(self.serve([listener]))
+        try:
+            yield port
+        finally:
+            self.should_exit = True
+            await serving
+
+
+def _tell(address: str, ready_file: Path | None) -> None:
+    """Write the file whole or not at all: somebody is waiting to read it."""
+    if ready_file is not None:
+        draft = ready_file.with_name(f".{ready_file.name}.draft")
+        draft.write_text(json.dumps({"http_url": address}))
+        draft.replace(ready_file)
+    _log.info("web.listening", http_url=address)
+
+
+def _give_up(why: str) -> None:
+    sys.stderr.write(f"web: {why}\n")
+    sys.exit(CONFIGURATION_ERROR)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,163 @@
+"""Who waits for news: live clients, and requests that wait for what follows from a command."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from countermand.contracts.base import Owner
+from countermand.contracts.words import in_words
+from countermand.runtime.facts import Fact
+from services.web.readmodel.store import Batch
+
+BACKLOG_MAX: Final = 2_000
+"""Events that a live client may be behind; one that is slower is disconnected, and goes on from its last event."""
+
+_log = structlog.get_logger()
+
+Cursor = tuple[int, ...]
+"""The place in each owner's stream, in the order of `Owner`."""
+
+OWNERS: Final = tuple(Owner)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One event for live clients. `data`: its JSON, made once for all of them."""
+
+    owner: Owner
+    sequence: int
+    order_id: str
+    data: str
+
+
+@dataclass(slots=True, eq=False)
+class Listener:
+    """A live client's queue. `overrun`: it was too slow, and gets no more."""
+
+    order_id: str | None
+    queue: "asyncio.Queue[News | None]" = field(default_factory=lambda: asyncio.Queue[News | None](BACKLOG_MAX))
+    overrun: bool = False
+
+    def put(self, news: News | None) -> None:
+        """Never waits: who is too slow is told so and let go."""
+        try:
+            self.queue.put_nowait(news)
+        except asyncio.QueueFull:
+            self.overrun = True
+
+
+class TooManyListeners(Exception):
+    """No more live clients are served."""
+
+
+class Hub:
+    """Passes on what the read model has written."""
+
+    def __init__(self, listeners_max: int) -> None:
+        self._listeners_max = listeners_max
+        self._everything: set[Listener] = set()
+        self._orders: dict[str, set[Listener]] = defaultdict(set)
+        self._rings: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.positions: dict[Owner, int] = dict.fromkeys(OWNERS, 0)
+        self.listeners = 0
+        self.overruns = 0
+
+    @property
+    def cursor(self) -> Cursor:
+        """Up to where everything has been passed on."""
+        return tuple(self.positions[owner] for owner in OWNERS)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many live clients as are served."""
+        return self.listeners >= self._listeners_max
+
+    def publish(self, batch: Batch) -> None:
+        """Pass a batch on, which the read model has written."""
+        owner = Owner(batch.stream)
+        self.positions[owner] = batch.last
+        for fact in batch.facts:
+            self.ring(fact.order_id)
+            if self._everything or fact.order_id in self._orders:
+                news = news_of(fact)
+                for listener in (*self._everything, *self._orders.get(fact.order_id, ())):
+                    self._put(listener, news)
+
+    def ring(self, order_id: str) -> None:
+        """Wake whoever waits for anything about that order."""
+        for ring in self._rings.get(order_id, ()):
+            ring.set()
+
+    @contextmanager
+    def bell(self, order_id: str) -> Generator[asyncio.Event]:
+        """An event that is set at every news of the order. It may be set for nothing."""
+        ring = asyncio.Event()
+        self._rings[order_id].add(ring)
+        try:
+            yield ring
+        finally:
+            self._rings[order_id].discard(ring)
+            if not self._rings[order_id]:
+                del self._rings[order_id]
+
+    @contextmanager
+    def listening(self, order_id: str | None) -> Generator[Listener]:
+        """A queue of everything that is passed on from now on, of one order or of all.
+
+        Raises:
+            TooManyListeners: there are enough.
+        """
+        if self.is_full:
+            raise TooManyListeners
+        listener = Listener(order_id)
+        group = self._everything if order_id is None else self._orders[order_id]
+        group.add(listener)
+        self.listeners += 1
+        try:
+            yield listener
+        finally:
+            self.listeners -= 1
+            group.discard(listener)
+            if order_id is not None and not group:
+                self._orders.pop(order_id, None)
+
+    def close(self) -> None:
+        """Let every live client go."""
+        for listener in (*self._everything, *(one for group in self._orders.values() for one in group)):
+            listener.put(None)
+
+    def _put(self, listener: Listener, news: News) -> None:
+        if listener.overrun:
+            return
+        listener.put(news)
+        if listener.overrun:
+            self.overruns += 1
+            _log.warning("live.overrun", order_id=listener.order_id, behind=BACKLOG_MAX)
+
+
+def news_of(fact: Fact) -> News:
+    """An event as live clients and timelines get it."""
+    return News(fact.owner, fact.sequence, fact.order_id, json.dumps(document_of(fact), separators=(",", ":")))
+
+
+def document_of(fact: Fact) -> dict[str, Any]:
+    """An event as JSON, with its sentence."""
+    return {
+        "id": fact.id,
+        "owner": str(fact.owner),
+        "order_id": fact.order_id,
+        "name": fact.name,
+        "revision": fact.revision,
+        "sequence": fact.sequence,
+        "caused_by": fact.caused_by,
+        "at": fact.at.isoformat(),
+        "simulated_at": fact.simulated_at.isoformat(),
+        "text": in_words(fact.name, fact.event),
+        "body": fact.event.model_dump(mode="json"),
+    }
