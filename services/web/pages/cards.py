@@ -1,0 +1,303 @@
+"""An order as a card: for its buyer, for its seller, as a case. Pure: what the templates show, ready to be shown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from countermand.contracts.base import Role, SellerRecord
+from countermand.contracts.dispute import Stance
+from countermand.kernel.money import Money
+from countermand.kernel.terms import Clock
+from services.web.pages.sheets import AT_ONCE
+from services.web.pages.state import State, Stop, state_of, way_of
+from services.web.pages.wording import (
+    ACTIONS,
+    CLAIMS,
+    METHODS,
+    NO_BUTTON,
+    REASONS,
+    REFUND_CAUSES,
+    RESOLUTIONS,
+    STANCES,
+    UNTIL,
+)
+from services.web.readmodel.allowed import Action
+from services.web.readmodel.answers import OrderDetail
+from services.web.readmodel.view import DisputePart, DisputePhase, OrderPart, View
+from services.web.readmodel.waits import Due, Todo, Waits
+
+_MAIN: Final = frozenset({Action.ACCEPT, Action.TAKE_PART, Action.SETTLE, Action.RECEIVE, Action.SEND_RETURN})
+_MAIN_OF: Final = {Todo.SHIP: Action.SHIP, Todo.TRACKING: Action.SHOW_TRACKING, Todo.DISPUTE: Action.ANSWER_DISPUTE}
+"""What stands out: what ends a wait."""
+
+_STOP: Final = frozenset({Action.CANCEL, Action.REFUSE})
+_BUYERS_ORDER: Final = (
+    Action.CANCEL,
+    Action.WITHDRAW,
+    Action.ASK_SELLER,
+    Action.SETTLE,
+    Action.SEND_RETURN,
+    Action.TAKE_PART,
+    Action.RECEIVE,
+    Action.PAY,
+    Action.ASK_TRACKING,
+    Action.DISPUTE,
+    Action.PROPOSE,
+    Action.MESSAGE,
+    Action.REFUND_CUSTOMER,
+)
+"""The buyer's buttons from left to right. `CONFIRM` is in the dialog."""
+
+_QUIET_MESSAGE: Final = frozenset({Waits.NOTHING, Waits.REFUND})
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """An action that is offered. `at_once`: it asks nothing; `offer_id`: what it accepts."""
+
+    key: Action
+    label: str
+    target: str
+    tone: str
+    at_once: bool
+    offer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One order for one side."""
+
+    view: View
+    state: State
+    due: Due | None
+    until_what: str
+    actions: tuple[Button, ...]
+    back: str
+    way: tuple[Stop, ...] = ()
+    no_button: str = ""
+    record: SellerRecord | None = None
+    error: str = ""
+    paid: str = ""
+    method: str = ""
+    parcel: str = ""
+    arrives: datetime | None = None
+    dispute: str = ""
+
+    causes = REFUND_CAUSES
+    methods = METHODS
+    reasons = REASONS
+    claims = CLAIMS
+
+    @property
+    def says(self) -> str:
+        """What a screen reader hears when the card changes."""
+        item = self.view.order.brief.item if self.view.order else ""
+        return f"{item[:80]}: {self.state.title}. {self.state.text}"
+
+
+def buyers_card(detail: OrderDetail, record: SellerRecord | None = None, error: str = "") -> Card:
+    """What the buyer sees."""
+    view, order = detail.view, _order(detail)
+    back = f"/?buyer={quote(order.brief.buyer.id, safe='')}#o-{view.order_id}"
+    parcel, arrives = _parcel(view, order)
+    return Card(
+        view=view,
+        state=state_of(view),
+        due=None if detail.waits is Waits.REFUND else Due(detail.waits, detail.due),  # It stands beside the money.
+        until_what=UNTIL[detail.waits],
+        actions=_buttons(view, (one for one in _BUYERS_ORDER if one in _offered(detail)), Role.BUYER),
+        back=back,
+        way=way_of(view),
+        no_button=NO_BUTTON.get(detail.no_button or "", ""),
+        record=record,
+        error=error,
+        paid=str(Money(amount_minor=order.captured_minor, currency=order.brief.price.currency)),
+        method=METHODS[order.payment_method],
+        parcel=parcel,
+        arrives=arrives,
+        dispute=_case_state(view.dispute).text if view.dispute else "",
+    )
+
+
+def sellers_card(detail: OrderDetail, error: str = "") -> Card:
+    """What the seller sees."""
+    view, order = detail.view, _order(detail)
+    back = f"/seller?seller={quote(order.brief.seller.id, safe='')}#d-{view.order_id}"
+    what = _TODO.get(detail.todo)
+    state = what or replace(state_of(view), text="")
+    return Card(
+        view=view,
+        state=state,
+        due=Due(detail.waits, detail.due),
+        until_what=UNTIL[detail.waits],
+        actions=_buttons(view, detail.seller_may, Role.SELLER, _MAIN_OF.get(detail.todo)),
+        back=back,
+        error=error,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a dispute."""
+
+    key: str
+    title: str
+    who: str
+    says: str
+    position: str
+    text: str
+    evidence: tuple[Any, ...]
+    offer: Any
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A dispute as everybody may read it (R22)."""
+
+    view: View
+    dispute: DisputePart
+    state: State
+    clock: Clock
+    deadline: datetime | None
+    until_what: str
+    sides: tuple[Side, ...]
+
+    resolutions = RESOLUTIONS
+
+
+def case_of(detail: OrderDetail) -> Case | None:
+    """The order's dispute; nothing if it has none."""
+    view, order, dispute = detail.view, _order(detail), detail.view.dispute
+    if dispute is None:
+        return None
+    at_stake = detail.waits in _DISPUTE_WAITS
+    return Case(
+        view=view,
+        dispute=dispute,
+        state=_case_state(dispute),
+        clock=order.terms.clock,
+        deadline=detail.due if at_stake else None,
+        until_what=UNTIL[detail.waits],
+        sides=(_buyers_side(detail, order, dispute), _sellers_side(detail, order, dispute)),
+    )
+
+
+_DISPUTE_WAITS: Final = frozenset({Waits.DISPUTE_ANSWER, Waits.SETTLEMENT, Waits.RETURN})
+_DISPUTE_ACTIONS: Final = (Action.SETTLE, Action.PROPOSE, Action.SEND_RETURN, Action.ANSWER_DISPUTE)
+
+
+def _buyers_side(detail: OrderDetail, order: OrderPart, dispute: DisputePart) -> Side:
+    actions = (one for one in _DISPUTE_ACTIONS if one in detail.buyer_may)
+    return Side(
+        key="buyer",
+        title="The buyer",
+        who=order.brief.buyer.name,
+        says="Claims",
+        position=f"{dispute.claim}: {CLAIMS[dispute.ground].lower()}",
+        text=dispute.text,
+        evidence=dispute.evidence,
+        offer=dispute.offer_of(Role.BUYER),
+        card=_bare(detail, _buttons(detail.view, actions, Role.BUYER)),
+    )
+
+
+def _sellers_side(detail: OrderDetail, order: OrderPart, dispute: DisputePart) -> Side:
+    actions = (one for one in _DISPUTE_ACTIONS if one in detail.seller_may)
+    by_hand = order.brief.seller.profile == "manual"
+    return Side(
+        key="seller",
+        title="The seller",
+        who=order.brief.seller.id,
+        says="Answers",
+        position=_sellers_position(dispute),
+        text=dispute.answer_text,
+        evidence=dispute.answer_evidence,
+        offer=dispute.offer_of(Role.SELLER),
+        card=_bare(detail, _buttons(detail.view, actions, Role.SELLER) if by_hand else ()),
+    )
+
+
+def _sellers_position(dispute: DisputePart) -> str:
+    if dispute.stance is not None:
+        return STANCES[dispute.stance]
+    return STANCES[Stance.OFFERS] if dispute.offer_of(Role.SELLER) else "nothing yet"
+
+
+def _bare(detail: OrderDetail, actions: tuple[Button, ...]) -> Card:
+    back = f"/disputes/{detail.view.order_id}"
+    return Card(detail.view, state_of(detail.view), None, "", actions, back)
+
+
+def _buttons(view: View, actions: Iterable[Action], side: Role, main: Action | None = None) -> tuple[Button, ...]:
+    return tuple(
+        Button(
+            key=action,
+            label=ACTIONS[action],
+            target=f"/orders/{view.order_id}/{side}/{action}",
+            tone="main" if action in _MAIN or action is main else "stop" if action in _STOP else "",
+            at_once=action in AT_ONCE,
+            offer_id=view.order.offer.id if action is Action.TAKE_PART and view.order and view.order.offer else "",
+        )
+        for action in actions
+    )
+
+
+def _offered(detail: OrderDetail) -> set[Action]:
+    """What is worth a button: who may press Cancel need not ask by letter, and nobody writes about what is over."""
+    offered = set(detail.buyer_may)
+    if Action.CANCEL in offered:
+        offered.discard(Action.ASK_SELLER)
+    if detail.waits in _QUIET_MESSAGE:
+        offered -= {Action.MESSAGE, Action.PAY}
+    return offered
+
+
+def _parcel(view: View, order: OrderPart) -> tuple[str, datetime | None]:
+    seller = view.seller
+    number = seller.tracking_number or order.tracking_number
+    if order.delivered_at or seller.delivered_at:
+        return f"{number}, arrived", None
+    if number:
+        after = "; the order is cancelled, but the goods may still arrive," if order.cancelled_at else ","
+        scanned = "scanned by the carrier" if seller.first_scan_at else "not scanned yet"
+        return f"{number}, {scanned}{after} expected", seller.arrives_at
+    if order.cancelled_at:
+        return "stays with the seller", None
+    if seller.proof:
+        return f"the seller shows {seller.proof}; no carrier has scanned it", None
+    return "", None
+
+
+def _case_state(dispute: DisputePart) -> State:
+    if dispute.ruling is not None:
+        won = dispute.ruling.refund.amount_minor > 0
+        text = f"{RESOLUTIONS[dispute.ruling.by]}: {dispute.ruling.refund} of {dispute.claim}."
+        return State("good" if won else "ended", "Decided", text)
+    texts = {
+        DisputePhase.OPENED: State("waiting", "Waiting for the seller", "Silence grants the claim."),
+        DisputePhase.NEGOTIATING: State("moving", "Negotiating", "The two may agree; else the platform decides."),
+        DisputePhase.AGREED: State("moving", "Agreed", "The two sides agreed."),
+        DisputePhase.ESCALATED: State("waiting", "With the platform", "The platform decides."),
+        DisputePhase.RESOLVED: State("ended", "Ended", "It has ended."),
+    }
+    return texts[dispute.phase]
+
+
+def _order(detail: OrderDetail) -> OrderPart:
+    if detail.view.order is None:
+        msg = f"nobody has placed {detail.view.order_id}"
+        raise ValueError(msg)
+    return detail.view.order
+
+
+_TODO: Final = {
+    Todo.DISPUTE: State("bad", "Dispute", "The buyer claims money back. Answer in time: silence grants the claim."),
+    Todo.ANSWER: State("waiting", "Answer a request", "The buyer wants to cancel. Agree, or refuse with a ground."),
+    Todo.TRACKING: State("waiting", "Give a number", "The buyer tests your word: show the tracking number in time."),
+    Todo.SHIP: State(
+        "moving", "Send it", "It is paid. If it is not sent in time, the order closes with a full refund."
+    ),
+}

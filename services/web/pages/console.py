@@ -1,0 +1,136 @@
+"""The operator's console: what goes on, what waits, what failed; and, with the token, what an operator may do."""
+
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.web.api.console import ConsoleOut, get_console
+from services.web.api.operator import COOKIE, DeadLetterOut, is_operator, list_dead
+from services.web.pages.charts import Chart, chart
+from services.web.pages.orders import live_url, values_of
+from services.web.pages.rendering import fragment, page, see_other, wants_fragment
+from services.web.pages.wording import OUTCOMES, RATES, WAITS
+from services.web.parts import Web, WebParts
+
+console: Final = APIRouter(prefix="/console")
+
+_RECENT_S: Final = 300
+"""Latencies are those of the last five minutes."""
+
+_LETTERS_SHOWN: Final = 20
+_DAY_S: Final = 86_400
+_KINDS: Final = ("first", "second", "third")
+_MODES: Final = ("ok", "451", "550", "slow", "down")
+_FAULT_S_MAX: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A line of a list with a bar: how many there are of something, and of how many."""
+
+    name: str
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All that the console shows."""
+
+    figures: ConsoleOut
+    rates: Chart
+    waits: tuple[Share, ...]
+    outcomes: tuple[Share, ...]
+    letters: tuple[DeadLetterOut, ...]
+    operator: bool
+    tokens: bool
+    mail_mode: str
+
+
+@console.get("")
+async def board(request: Request, web: WebParts) -> Response:
+    """The whole console, or its body for a module that follows."""
+    return await _shown(request, web)
+
+
+@console.post("/session")
+async def sign_in(request: Request, web: WebParts) -> Response:
+    """Keep the operator's token in a cookie."""
+    given = (await values_of(request)).get("token", "")
+    if web.token is None or not secrets.compare_digest(given.encode(), web.token.encode()):
+        return await _shown(request, web, "That is not the operator's token.", HTTPStatus.FORBIDDEN)
+    answer = see_other("/console")
+    answer.set_cookie(COOKIE, web.token, max_age=_DAY_S, httponly=True, samesite="strict")
+    return answer
+
+
+@console.post("/mail-fault")
+async def break_mail(request: Request, web: WebParts) -> Response:
+    """Have the mailbox fail for a while, to see what becomes of the emails."""
+    values = await values_of(request)
+    if not is_operator(request):
+        return await _shown(request, web, "This needs the operator's token.", HTTPStatus.FORBIDDEN)
+    mode, seconds = values.get("mode", ""), values.get("for_s", "")
+    if mode not in _MODES or not seconds.isdecimal() or not 1 <= int(seconds) <= _FAULT_S_MAX or web.mail is None:
+        return await _shown(request, web, "Please choose one of what is offered.", HTTPStatus.UNPROCESSABLE_ENTITY)
+    fault: dict[str, Any] = {"mode": mode} if mode == "ok" else {"mode": mode, "for_s": int(seconds)}
+    try:
+        (await web.mail.put("/mode", json=fault)).raise_for_status()
+    except httpx.HTTPError:
+        return await _shown(request, web, "The mailbox does not answer.", HTTPStatus.BAD_GATEWAY)
+    return see_other("/console#mail-fault")
+
+
+async def _shown(request: Request, web: Web, error: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+    shown = await _board(request, web)
+    if wants_fragment(request):
+        return fragment("_console.html", board=shown, status=status)
+    return page(
+        request,
+        "console.html",
+        title="Console",
+        section="/console",
+        status=status,
+        board=shown,
+        error=error,
+        modes=_MODES,
+        events=live_url(()),
+    )
+
+
+async def _board(request: Request, web: Web) -> Board:
+    figures = await get_console(web, _RECENT_S)
+    operator = is_operator(request)
+    letters = await list_dead(web, 0, _LETTERS_SHOWN) if operator and not figures.away and figures.dead_letters else []
+    rates = {label: figures.rates.per_second.get(name, ()) for name, label in RATES.items()}
+    return Board(
+        figures=figures,
+        rates=chart(rates, _KINDS),
+        waits=_shares(figures.counts.by_waits, WAITS),
+        outcomes=_shares(figures.counts.by_outcome, OUTCOMES),
+        letters=tuple(letters),
+        operator=operator,
+        tokens=web.token is not None,
+        mail_mode=await _mail_mode(web) if operator else "",
+    )
+
+
+async def _mail_mode(web: Web) -> str:
+    if web.mail is None:
+        return ""
+    try:
+        return str((await web.mail.get("/mode")).json()["mode"])
+    except (httpx.HTTPError, ValueError, KeyError):
+        return "away"
+
+
+def _shares(counts: dict[str, int], words: dict[str, str]) -> tuple[Share, ...]:
+    """The largest first."""
+    of = max(1, sum(counts.values()))
+    rows = sorted(counts.items(), key=lambda one: -one[1])
+    return tuple(Share(words.get(name, name), count, of) for name, count in rows if count)

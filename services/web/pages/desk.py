@@ -1,0 +1,77 @@
+"""The seller's desk: what a seller who works by hand has to do, with the deadlines running."""
+
+import asyncio
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.web.pages.cards import Card, sellers_card
+from services.web.pages.orders import detail_of, live_url
+from services.web.pages.people import YOUR_SHOP, chosen, remember
+from services.web.pages.rendering import fragment, page
+from services.web.parts import Web, WebParts
+from services.web.readmodel.answers import OrderPage
+from services.web.readmodel.lists import Which
+
+desk: Final = APIRouter(prefix="/seller")
+
+_TODO: Final = 30
+_OTHERS: Final = 10
+"""Orders on the desk."""
+
+_KNOWN: Final = 20
+"""Sellers who are suggested."""
+
+
+@desk.get("")
+async def sellers_desk(request: Request, web: WebParts) -> Response:
+    """The desk of the chosen seller."""
+    seller = chosen(request, "seller", YOUR_SHOP)
+    (todo, others), record, sellers = await asyncio.gather(
+        _cards(web, seller), web.queries.seller_record(seller), web.queries.people("seller", _KNOWN)
+    )
+    answer = page(
+        request,
+        "seller.html",
+        title="Seller's desk",
+        section="/seller",
+        seller=seller,
+        record=record,
+        sellers=sellers,
+        todo=todo,
+        others=others,
+        error="",
+        events=live_url(card.view.order_id for card in (*todo, *others)),
+    )
+    remember(answer, "seller", seller)
+    return answer
+
+
+@desk.get("/inbox")
+async def inbox(request: Request, web: WebParts) -> Response:
+    """What is on the desk now."""
+    seller = chosen(request, "seller", YOUR_SHOP)
+    todo, others = await _cards(web, seller)
+    return fragment("_inbox.html", seller=seller, todo=todo, others=others)
+
+
+@desk.get("/orders/{order_id}")
+async def order(web: WebParts, order_id: str) -> Response:
+    """One order on the desk."""
+    return fragment("_desk.html", card=sellers_card(await detail_of(web, order_id)))
+
+
+async def _cards(web: Web, seller: str) -> tuple[list[Card], list[Card]]:
+    """What waits for the seller, the oldest first; and the newest of the other orders."""
+    waiting, newest = await asyncio.gather(
+        web.queries.inbox(seller, _TODO), web.queries.orders(Which.seller(seller), limit=_OTHERS)
+    )
+    ids = {one.order_id for one in waiting.orders}
+    others = OrderPage(tuple(one for one in newest.orders if one.order_id not in ids), None)
+    return await _details(web, waiting), await _details(web, others)
+
+
+async def _details(web: Web, found: OrderPage) -> list[Card]:
+    details = await asyncio.gather(*(web.queries.order(one.order_id) for one in found.orders))
+    return [sellers_card(detail) for detail in details if detail]

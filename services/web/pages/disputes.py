@@ -1,0 +1,58 @@
+"""The dispute desk: claims, evidence, offers, the clock, and the ruling with its explanation."""
+
+import asyncio
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.web.api.problems import no_order
+from services.web.pages.cards import Case, case_of
+from services.web.pages.orders import detail_of, live_url
+from services.web.pages.rendering import fragment, page, wants_fragment
+from services.web.parts import Web, WebParts
+
+disputes: Final = APIRouter(prefix="/disputes")
+
+_SHOWN: Final = 30
+"""Disputes of each list."""
+
+
+@disputes.get("")
+async def all_disputes(request: Request, web: WebParts) -> Response:
+    """Open disputes, and those that were decided last."""
+    open_, decided = await asyncio.gather(_cases(web, resolved=False), _cases(web, resolved=True))
+    shown: dict[str, Any] = {"open": open_, "decided": decided}
+    if wants_fragment(request):
+        return fragment("_disputes.html", **shown)
+    return page(request, "disputes.html", title="Disputes", section="/disputes", events=live_url(()), **shown)
+
+
+@disputes.get("/{order_id}")
+async def one_dispute(request: Request, web: WebParts, order_id: str) -> Response:
+    """One dispute."""
+    case = case_of(await detail_of(web, order_id))
+    if case is None:
+        raise no_order(order_id)
+    if wants_fragment(request):
+        return fragment("_dispute.html", case=case, error="")
+    return page(
+        request,
+        "dispute.html",
+        title=f"Dispute: {_short(case)}",
+        section="/disputes",
+        case=case,
+        error="",
+        events=live_url((order_id,)),
+    )
+
+
+async def _cases(web: Web, *, resolved: bool) -> list[Case]:
+    found = await web.queries.disputes(resolved=resolved, limit=_SHOWN)
+    details = await asyncio.gather(*(web.queries.order(one.order_id) for one in found.orders))
+    return [case for detail in details if detail and (case := case_of(detail))]
+
+
+def _short(case: Case) -> str:
+    order = case.view.order
+    return order.brief.item[:60] if order else ""

@@ -1,0 +1,64 @@
+"""What a page follows: a hint for every news of its orders, and a word when the broker goes away or comes back.
+
+A hint says no more than whose order it was: the page then fetches what it shows, and so never shows more than it would
+if it were loaded anew.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from starlette.responses import StreamingResponse
+
+from countermand.kernel.ids import is_order_id
+from services.web.hub import BACKLOG_MAX, News
+from services.web.pages.rendering import BROKER_AWAY
+from services.web.parts import Web, WebParts
+
+live: Final = APIRouter()
+
+_ORDERS_MAX: Final = 50
+"""Orders of one page."""
+
+_LOOK_S: Final = 1.0
+"""How often a page that hears nothing learns whether the broker is there."""
+
+_QUIET_LOOKS: Final = 15
+"""After so many, a comment keeps proxies from closing the connection."""
+
+
+@live.get("/live")
+async def hints(web: WebParts, order: Annotated[list[str] | None, Query()] = None) -> StreamingResponse:
+    """Server-sent events: `message` with an order's id, `trouble` with a sentence, which is empty when it is over."""
+    ids = sorted({one for one in order or [] if is_order_id(one)})[:_ORDERS_MAX]
+    return StreamingResponse(
+        _hints(web, ids),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _hints(web: Web, order_ids: list[str]) -> AsyncGenerator[str]:
+    queue = asyncio.Queue[News | None](BACKLOG_MAX)
+    told: bool | None = None
+    quiet = 0
+    with ExitStack() as stack:
+        for order_id in order_ids:
+            stack.enter_context(web.hub.listening(order_id)).queue = queue
+        while True:
+            if told is None or web.away != told:
+                told = web.away
+                yield f"event: trouble\ndata: {BROKER_AWAY if told else ''}\n\n"
+            try:
+                news = await asyncio.wait_for(queue.get(), _LOOK_S)
+            except TimeoutError:
+                quiet += 1
+                if quiet % _QUIET_LOOKS == 0:
+                    yield ": still here\n\n"
+                continue
+            if news is None:
+                return
+            yield f"data: {json.dumps({'order_id': news.order_id})}\n\n"

@@ -1,0 +1,168 @@
+"""My orders: the buyer's cards, and everything that a buyer or a seller does about one order."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from countermand.contracts.base import Role
+from countermand.kernel.ids import is_order_id, order_id_from
+from services.web.api.problems import no_order
+from services.web.pages.cards import Card, buyers_card, sellers_card
+from services.web.pages.doing import do, sent
+from services.web.pages.forms import FormError
+from services.web.pages.people import NEWCOMER, buyer, chosen, remember
+from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_form, placing_terms
+from services.web.pages.rendering import fragment, page, see_other, wants_fragment
+from services.web.pages.sheets import AT_ONCE, sheet_of
+from services.web.parts import Web, WebParts
+from services.web.readmodel.allowed import Action
+from services.web.readmodel.answers import OrderDetail
+from services.web.readmodel.lists import Which
+
+orders: Final = APIRouter()
+
+CARDS: Final = 20
+"""Orders on a page."""
+
+_KNOWN: Final = 20
+"""Buyers who are suggested."""
+
+
+@orders.get("/")
+async def my_orders(request: Request, web: WebParts, after: str | None = None) -> Response:
+    """The orders of the chosen buyer, the newest first."""
+    return await _my_orders(request, web, chosen(request, "buyer", NEWCOMER), after)
+
+
+@orders.post("/orders")
+async def place(request: Request, web: WebParts) -> Response:
+    """Place an order as the chosen buyer."""
+    values = await values_of(request)
+    id_ = chosen(request, "buyer", NEWCOMER)
+    try:
+        terms = placing_terms(web.clock(clock_rate_of(values)))
+        command = place_command(values, await buyer(web, id_), terms)
+    except ValueError:
+        return await _my_orders(
+            request, web, id_, error="This order cannot be placed: something in it is too long or unknown."
+        )
+    except FormError as error:
+        return await _my_orders(request, web, id_, error=str(error))
+    nonce = values.get("nonce") or secrets.token_hex(8)
+    order_id = order_id_from("page", nonce)
+    done = await sent(web, order_id, command, key=nonce)
+    if done.error:
+        return await _my_orders(request, web, id_, error=done.error)
+    return see_other(f"/?buyer={quote(id_, safe='')}#o-{order_id}")
+
+
+@orders.get("/orders/{order_id}/card")
+async def card(web: WebParts, order_id: str) -> Response:
+    """One card, as it stands now."""
+    return fragment("_card.html", card=await _buyers(web, await detail_of(web, order_id)))
+
+
+@orders.get("/orders/{order_id}/{side}/{action}")
+async def ask(request: Request, web: WebParts, order_id: str, side: Role, action: Action) -> Response:
+    """What is to be filled in before an action."""
+    return _sheet(request, await detail_of(web, order_id), side, action)
+
+
+@orders.post("/orders/{order_id}/{side}/{action}")
+async def act(request: Request, web: WebParts, order_id: str, side: Role, action: Action) -> Response:
+    """Do it, and show what became of it."""
+    values = await values_of(request)
+    done = await do(web, request, await detail_of(web, order_id), side, action, values)
+    detail = await detail_of(web, order_id)
+    if wants_fragment(request) and action in AT_ONCE:
+        return fragment("_card.html", card=await _buyers(web, detail, done.error))
+    if done.error:
+        return _sheet(request, detail, side, action, done.error)
+    back = _inside(values.get("back", "/"))
+    if done.event is not None and done.event.name == "CancelDialogOpened":
+        return see_other(f"/orders/{order_id}/buyer/{Action.CONFIRM}?{urlencode({'back': back})}")
+    if wants_fragment(request):
+        says = "" if done.event else "Sent. What follows is shown as soon as it comes."
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"X-Order": order_id, "X-Says": quote(says)})
+    return see_other(back)
+
+
+async def detail_of(web: Web, order_id: str) -> OrderDetail:
+    """The order.
+
+    Raises:
+        ProblemError: there is none of that id.
+    """
+    detail = await web.queries.order(order_id) if is_order_id(order_id) else None
+    if detail is None:
+        raise no_order(order_id[:40])
+    return detail
+
+
+async def values_of(request: Request) -> dict[str, str]:
+    """The fields of a form; a body that is none has none."""
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+async def _buyers(web: Web, detail: OrderDetail, error: str = "") -> Card:
+    order = detail.view.order
+    record = await web.queries.seller_record(order.brief.seller.id) if order else None
+    return buyers_card(detail, record, error)
+
+
+async def _my_orders(request: Request, web: Web, id_: str, after: str | None = None, error: str = "") -> Response:
+    found, who, known = await asyncio.gather(
+        web.queries.orders(Which.buyer(id_), after=after, limit=CARDS),
+        buyer(web, id_),
+        web.queries.people("buyer", _KNOWN),
+    )
+    details = await asyncio.gather(*(web.queries.order(one.order_id) for one in found.orders))
+    cards = await asyncio.gather(*(_buyers(web, detail) for detail in details if detail))
+    older = f"/?{urlencode({'buyer': id_, 'after': found.next})}" if found.next else ""
+    answer = page(
+        request,
+        "orders.html",
+        title="My orders",
+        section="/",
+        status=HTTPStatus.CONFLICT if error else HTTPStatus.OK,
+        cards=cards,
+        buyer=who,
+        known=known,
+        place=place_form(secrets.token_hex(8)),
+        place_more=more_fields(web.settings.web_clock_rate),
+        older=older,
+        error=error,
+        events=live_url(one.order_id for one in found.orders),
+    )
+    remember(answer, "buyer", id_)
+    return answer
+
+
+def live_url(order_ids: Iterable[str]) -> str:
+    """Where a page hears of these orders."""
+    return "/live?" + urlencode([("order", order_id) for order_id in order_ids])
+
+
+def _sheet(request: Request, detail: OrderDetail, side: Role, action: Action, error: str = "") -> Response:
+    form = sheet_of(action, detail.view, side)
+    shown = sellers_card(detail) if side is Role.SELLER else buyers_card(detail)
+    back = _inside(request.query_params.get("back", shown.back))
+    if form is None:
+        return see_other(back)
+    status = HTTPStatus.CONFLICT if error else HTTPStatus.OK
+    values = {"form": form, "error": error, "back": back, "target": f"/orders/{detail.view.order_id}/{side}/{action}"}
+    if wants_fragment(request):
+        return fragment("_sheet.html", status=status, **values)
+    return page(request, "sheet.html", title=form.title, section="/", status=status, **values)
+
+
+def _inside(path: str) -> str:
+    """A path of this site; another one is nobody's business."""
+    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if safe else "/"

@@ -1,0 +1,135 @@
+"""Templates into pages: autoescaped, strict, and each page with what the frame around it needs."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services.web.pages.wording import METRICS
+from services.web.parts import web_of
+
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls and what overrides the direction of the text after it. Line breaks stay: the browser folds them."""
+
+BROKER_AWAY: Final = (
+    "The message broker does not answer. What you see may be old; this page goes on by itself when it is back."
+)
+
+_WORDS: Final = ((timedelta(days=2), "days", 86_400), (timedelta(hours=2), "h", 3_600))
+
+
+def moment(at: datetime) -> str:
+    """A moment of simulated time, as in `Thu 5 Mar 2026, 10:00`."""
+    at = at.astimezone(UTC)
+    return f"{at:%a} {at.day} {at:%b} {at.year}, {at:%H:%M}"
+
+
+def left(real: datetime) -> str:
+    """How long somebody has to wait until a real moment, in words. `clock.js` says the same every second."""
+    return in_words(real - datetime.now(UTC))
+
+
+def in_words(span: timedelta) -> str:
+    """A span of real time: `in 2 min 10 s`, `in 3 h`, `now`."""
+    seconds = int(span.total_seconds())
+    if seconds <= 0:
+        return "now"
+    for least, unit, size in _WORDS:
+        if span >= least:
+            return f"in {seconds // size} {unit}"
+    minutes, rest = divmod(seconds, 60)
+    return f"in {minutes} min {rest} s" if minutes else f"in {rest} s"
+
+
+def figure(value: float) -> str:
+    """A measured figure with three digits, as in `12.4` or `1,230`."""
+    if value >= 100:  # noqa: PLR2004  # Three digits stand before the point.
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def metric(name: str) -> str:
+    """What is measured, in words."""
+    return METRICS.get(name, name)
+
+
+def render(template: str, **shown: Any) -> str:
+    """A template with these values."""
+    return _TEMPLATES.get_template(template).render(shown)
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    title: str,
+    section: str = "",
+    status: HTTPStatus = HTTPStatus.OK,
+    **shown: Any,
+) -> HTMLResponse:
+    """A whole page.
+
+    Args:
+        request: what it answers.
+        template: of the page; it extends `base.html`.
+        title: of the window.
+        section: the path of the entry in the menu that it belongs to.
+        status: of the answer.
+        shown: what the template shows besides.
+    """
+    frame = {"title": title, "section": section, "trouble": _trouble(request), "events": ""}
+    return HTMLResponse(
+        render(template, **(frame | shown)), status, {"Cache-Control": "no-store", "Vary": "X-Fragment"}
+    )
+
+
+def fragment(template: str, *, status: HTTPStatus = HTTPStatus.OK, **shown: Any) -> HTMLResponse:
+    """A piece of a page, for a module that asked for it."""
+    return HTMLResponse(render(template, **shown), status, {"Cache-Control": "no-store", "Vary": "X-Fragment"})
+
+
+def wants_fragment(request: Request) -> bool:
+    """Whether a module of ours asks, and not a person."""
+    return "x-fragment" in request.headers
+
+
+def see_other(path: str) -> Response:
+    """Where somebody goes on after a form."""
+    return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": path})
+
+
+def error_page(request: Request, status: HTTPStatus, detail: str) -> HTMLResponse:
+    """What went wrong, as a page."""
+    title = _TITLES.get(status, status.phrase)
+    return page(request, "error.html", title=title, status=status, code=status.value, detail=detail)
+
+
+def _trouble(request: Request) -> str:
+    """What the banner says when the page is made; nothing if all is well."""
+    return BROKER_AWAY if web_of(request).away else ""
+
+
+def _clean(value: object) -> object:
+    return _UNPRINTABLE.sub("�", value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+_TITLES: Final = {
+    HTTPStatus.NOT_FOUND: "There is nothing here",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not available right now",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something broke",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
+}
+
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("services.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_clean,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters.update(moment=moment, left=left, figure=figure, metric=metric)

@@ -1,0 +1,86 @@
+// Pages that follow what happens. A region with `data-live` is fetched again when something happened to its `data-order`,
+// when anything happened (`data-any`), or every so many seconds (`data-every`).
+
+const waiting = new Map();
+const SOON_MS = 150; // Several events of one order come at once: one fetch shows them all.
+const LATER_MS = 1000; // Regions about everything are fetched at most so often.
+
+export const say = (text) => {
+  if (text) document.getElementById("says").textContent = text;
+};
+
+// Puts a newer version of a region in the place of the old one; focus and what was unfolded stay.
+export const replace = (region, html) => {
+  if (region.dataset.html === html) return region;
+  const box = document.createElement("template");
+  box.innerHTML = html;
+  const fresh = box.content.firstElementChild;
+  if (!fresh) return region;
+  const open = [...region.querySelectorAll("details[open][id]")].map((one) => one.id);
+  const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
+  if (fresh.dataset.says !== region.dataset.says) say(fresh.dataset.says);
+  region.replaceWith(fresh);
+  fresh.dataset.html = html;
+  fresh.classList.add("fresh");
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) (document.getElementById(focused) ?? fresh.querySelector("a, button"))?.focus({ preventScroll: true });
+  return fresh;
+};
+
+const refresh = async (region) => {
+  try {
+    const answer = await fetch(region.dataset.live, { headers: { "X-Fragment": "1" } });
+    if (answer.status === 200 && region.isConnected) replace(region, await answer.text());
+  } catch {
+    // The banner says that the server is away; when it is back, everything is fetched again.
+  }
+};
+
+// Fetches a region soon, and once, however often it is asked for meanwhile.
+const soon = (region) => {
+  const key = region.dataset.live;
+  if (waiting.has(key)) return;
+  const run = () => {
+    waiting.delete(key);
+    const now = document.querySelector(`[data-live="${CSS.escape(key)}"]`);
+    if (now) refresh(now);
+  };
+  waiting.set(key, setTimeout(run, "any" in region.dataset ? LATER_MS : SOON_MS));
+};
+
+const touch = (order) => {
+  for (const region of document.querySelectorAll("[data-live]"))
+    if (!order || "any" in region.dataset || region.dataset.order === order) soon(region);
+};
+
+const trouble = (text) => {
+  const banner = document.getElementById("banner");
+  banner.querySelector("span").textContent = text;
+  banner.hidden = !text;
+};
+
+export const followEvents = () => {
+  document.addEventListener("stale", (event) => touch(event.detail));
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const region of document.querySelectorAll("[data-every]")) soon(region);
+  }, 2000);
+  const url = document.body.dataset.events;
+  if (!url) return;
+  let lost = false;
+  const source = new EventSource(url);
+  source.addEventListener("open", () => {
+    if (lost) touch();
+    lost = false;
+    trouble("");
+  });
+  source.addEventListener("error", () => {
+    lost = true;
+    trouble("The server does not answer. This page goes on by itself as soon as it does.");
+  });
+  source.addEventListener("trouble", (event) => {
+    trouble(event.data);
+    if (!event.data) touch();
+  });
+  source.addEventListener("message", (event) => touch(JSON.parse(event.data).order_id));
+};
