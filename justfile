@@ -21,9 +21,10 @@ lint:
     uv run pyright
     uv run lint-imports
 
-# Writes the schemas, the AsyncAPI document, the page of policies and the table of rules.
+# Writes the schemas, the AsyncAPI and OpenAPI documents, the page of policies and the table of rules.
 docs:
     uv run python -m countermand.contracts.schemas docs/contracts
+    uv run python -m services.web.api.openapi docs/contracts/openapi.json
     uv run python -m lab.policy.page
     uv run python -m tests.mutations.rules docs/rules.md
 

@@ -94,7 +94,9 @@ def up(
     clock_rate: Annotated[
         float,
         typer.Option(
-            "--clock-rate", min=0.001, help="simulated seconds a real one, of orders placed on the page; 1440: a day a minute"
+            "--clock-rate",
+            min=0.001,
+            help="simulated seconds a real one, of orders placed on the page; 1440: a day a minute",
         ),
     ] = DAY_A_MINUTE,
 ) -> int:

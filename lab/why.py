@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from countermand.contracts.subjects import read
+from countermand.contracts.words import in_words
 from countermand.kernel.ids import is_order_id
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError
 from lab.facts import history
 from lab.feedback import record_of
 from lab.market import Market
-from countermand.contracts.words import in_words
 
 _COMMANDS_AT_MOST: Final = 1_000
 """A timeline longer than this is no explanation."""

@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from countermand.contracts import EVENTS
+from countermand.contracts.words import in_words
 from lab.audit.fact import COMMANDS, Fact
 from lab.audit.invariants import Violation
 from lab.audit.report import Report
 from lab.why import Step, show
-from countermand.contracts.words import in_words
 
 TOLD: Final = 10
 """Orders whose timeline is printed; after as many nobody reads on."""

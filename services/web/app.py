@@ -25,6 +25,7 @@ from countermand.runtime.policies import Policies
 from countermand.runtime.requests import Requests
 from countermand.runtime.settings import ConfigurationError, Settings, explain, load_settings
 from services.web.api.application import create_api
+from services.web.broker import Broker
 from services.web.commands import Commands
 from services.web.hub import Hub
 from services.web.parts import Web
@@ -35,6 +36,9 @@ from services.web.settings import WebSettings
 
 _HTTP_STOP_S: Final = 2
 _BACKLOG: Final = 1_024
+_FIRST_LINK_S: Final = 3.0
+"""What the broker gets to answer before the page is shown without it."""
+
 _MAILBOX_S: Final = 5.0
 _RECONNECT_EVERY_S: Final = 1
 _FOREVER: Final = -1
@@ -81,6 +85,8 @@ async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[st
         folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="countermand-web-", ignore_cleanup_errors=True))
         path = (settings.web_database or Path(folder) / "web.db").resolve()
         web = await ends.enter_async_context(_parts(common, settings, path))
+        with contextlib.suppress(TimeoutError):  # Away: it is said on every page, until it is there.
+            await asyncio.wait_for(web.follower.begun.wait(), _FIRST_LINK_S)
         app = create_api(web)
         http = _Uvicorn(
             uvicorn.Config(
@@ -135,6 +141,7 @@ async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGe
             policies=Policies(nc.jetstream(), names),
             mail=mail,
             token=token,
+            broker=Broker(nc, reader, names),
         )
 
 

@@ -38,9 +38,9 @@ class News:
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """A live client's queue. `overrun`: it was too slow, and gets no more."""
+    """A live client's queue. `order_ids`: of which orders; none: of all. `overrun`: it was too slow, and gets no more."""
 
-    order_id: str | None
+    order_ids: tuple[str, ...] = ()
     queue: "asyncio.Queue[News | None]" = field(default_factory=lambda: asyncio.Queue[News | None](BACKLOG_MAX))
     overrun: bool = False
 
@@ -107,29 +107,33 @@ class Hub:
                 del self._rings[order_id]
 
     @contextmanager
-    def listening(self, order_id: str | None) -> Generator[Listener]:
-        """A queue of everything that is passed on from now on, of one order or of all.
+    def listening(self, *order_ids: str) -> Generator[Listener]:
+        """A queue of everything that is passed on from now on, of these orders or, if none is named, of all.
 
         Raises:
             TooManyListeners: there are enough.
         """
         if self.is_full:
             raise TooManyListeners
-        listener = Listener(order_id)
-        group = self._everything if order_id is None else self._orders[order_id]
-        group.add(listener)
+        listener = Listener(order_ids)
         self.listeners += 1
+        if not order_ids:
+            self._everything.add(listener)
+        for order_id in order_ids:
+            self._orders[order_id].add(listener)
         try:
             yield listener
         finally:
             self.listeners -= 1
-            group.discard(listener)
-            if order_id is not None and not group:
-                self._orders.pop(order_id, None)
+            self._everything.discard(listener)
+            for order_id in order_ids:
+                self._orders[order_id].discard(listener)
+                if not self._orders[order_id]:
+                    del self._orders[order_id]
 
     def close(self) -> None:
         """Let every live client go."""
-        for listener in (*self._everything, *(one for group in self._orders.values() for one in group)):
+        for listener in self._everything.union(*self._orders.values()):
             listener.put(None)
 
     def _put(self, listener: Listener, news: News) -> None:
@@ -138,7 +142,7 @@ class Hub:
         listener.put(news)
         if listener.overrun:
             self.overruns += 1
-            _log.warning("live.overrun", order_id=listener.order_id, behind=BACKLOG_MAX)
+            _log.warning("live.overrun", order_ids=listener.order_ids, behind=BACKLOG_MAX)
 
 
 def news_of(fact: Fact) -> News:

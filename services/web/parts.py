@@ -15,6 +15,7 @@ from countermand.kernel.terms import Clock
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
+from services.web.broker import Broker
 from services.web.commands import Commands
 from services.web.hub import Hub
 from services.web.readmodel.answers import OrderDetail
@@ -35,6 +36,7 @@ class Web:
         reader: the streams themselves.
         mail: the mailbox's HTTP client; nothing if there is no mailbox.
         token: the operator's; nothing if operator actions are off.
+        broker: the broker's own figures.
     """
 
     settings: WebSettings
@@ -48,6 +50,7 @@ class Web:
     policies: Policies
     mail: httpx.AsyncClient | None
     token: str | None
+    broker: Broker
 
     @property
     def away(self) -> bool:

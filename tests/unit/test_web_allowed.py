@@ -70,6 +70,7 @@ class World:
         self.histories: dict[Owner, list[Event]] = {owner: [] for owner in Owner}
 
     def see(self, fact: Fact) -> None:
+        """One more thing has happened."""
         self.view = project(self.view, fact)
         self.histories[fact.owner].append(fact.event)
         if fact.owner in self.states:
@@ -165,4 +166,3 @@ def _compare(world: World, now: datetime, seen: Counter[tuple[Role, Action, bool
 def _terms(fact: Fact, policy: Policy) -> Terms:
     """Under which the order was placed; the first fact of a life is its `OrderPlaced`."""
     return Terms(fact.body.terms.seed, policy, fact.body.terms.clock)
-

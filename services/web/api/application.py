@@ -14,6 +14,7 @@ from services.web.api.orders import orders
 from services.web.api.problems import Problem, add_problems
 from services.web.api.runs import runs
 from services.web.api.selling import inboxes, selling
+from services.web.pages import add_pages
 from services.web.parts import Web
 from services.web.safety import Guard
 
@@ -30,6 +31,7 @@ def create_api(web: Web) -> FastAPI:
     """The application over running parts."""
     app = documented_api()
     app.state.web = web
+    add_pages(app)
     app.add_middleware(Guard, hosts=web.settings.allowed_hosts(), requests_per_s=web.settings.web_requests_per_s)
     return app
 

@@ -1,15 +1,14 @@
 """What is going on: the figures of the console, and how old they are."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
-from nats.js.errors import NotFoundError
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from countermand.runtime.streams import DEAD
 from services.web.api.problems import documented
 from services.web.api.shapes import tagged
+from services.web.broker import Consumer
 from services.web.parts import Web, WebParts
 from services.web.readmodel.answers import Counts, Percentiles, Person, Rates
 
@@ -17,19 +16,6 @@ console: Final = APIRouter(prefix="/api", tags=["console"])
 
 SHOWN: Final = ("OrderPlaced", "CancelRequested", "OrderCancelled", "OrderClosed", "EmailSent")
 """The events whose rates tell how a system does."""
-
-_STREAMS: Final = ("COMMANDS", "ORDER", "SELLER", "DISPUTE", "NOTIFY", "TIMERS")
-
-
-class ConsumerOut(BaseModel):
-    """A service's consumer: `pending` messages wait, `in_flight` are at work, `redelivered` had to come again."""
-
-    service: str
-    stream: str
-    pending: int
-    in_flight: int
-    redelivered: int
-    bound: bool
 
 
 class ReadModelOut(BaseModel):
@@ -47,7 +33,7 @@ class ConsoleOut(BaseModel):
     counts: Counts
     rates: Rates
     latency_ms: dict[str, Percentiles]
-    consumers: list[ConsumerOut] | None
+    consumers: tuple[Consumer, ...] | None
     dead_letters: int | None
     read_model: ReadModelOut
     live_clients: int
@@ -59,18 +45,27 @@ async def get_console(
     web: WebParts, recent_s: Annotated[int, Query(ge=10, le=900, description="of the latencies")] = 300
 ) -> ConsoleOut:
     """Throughput, latencies, backlog of each consumer, outcomes, open orders by what they wait for, dead letters."""
+    return await console_of(web, recent_s)
+
+
+async def console_of(web: Web, recent_s: int = 300) -> ConsoleOut:
+    """The console's figures."""
     latencies = await web.queries.latencies(recent_s)
-    away = web.away
-    consumers = None if away else await backlog(web)
-    dead = None if away else (await web.nc.jetstream().stream_info(web.names.stream(DEAD))).state.messages
+    figures = None if web.away else await web.broker.figures()
+    positions = web.follower.positions
+    ends = figures.ends if figures else {}
     return ConsoleOut(
-        away=away,
+        away=web.away,
         counts=await web.queries.counts(),
         rates=await web.queries.rates(SHOWN),
         latency_ms={str(metric): found for metric, found in latencies.items()},
-        consumers=consumers,
-        dead_letters=dead,
-        read_model=await age(web),
+        consumers=figures.consumers if figures else None,
+        dead_letters=figures.dead_letters if figures else None,
+        read_model=ReadModelOut(
+            lag=sum(max(0, end - positions[owner]) for owner, end in ends.items()),
+            unread=await web.queries.unread(),
+            positions={str(owner): at for owner, at in positions.items()},
+        ),
         live_clients=web.hub.listeners,
         live_overruns=web.hub.overruns,
     )
@@ -85,37 +80,3 @@ async def get_people(
 ) -> Response:
     """Buyers or sellers who have orders, the last active first."""
     return tagged(request, await web.queries.people(role, limit))
-
-
-async def age(web: Web) -> ReadModelOut:
-    """How far the read model is behind the streams."""
-    ends = {} if web.away else await web.follower.ends()
-    positions = web.follower.positions
-    lag = sum(max(0, end - positions[owner]) for owner, end in ends.items())
-    return ReadModelOut(
-        lag=lag, unread=await web.queries.unread(), positions={str(owner): at for owner, at in positions.items()}
-    )
-
-
-async def backlog(web: Web) -> list[ConsumerOut]:
-    """Every durable consumer of every service."""
-    js = web.nc.jetstream()
-    found: list[ConsumerOut] = []
-    for stream in _STREAMS:
-        try:
-            infos: list[Any] = await js.consumers_info(web.names.stream(stream))
-        except NotFoundError:
-            continue
-        found += [
-            ConsumerOut(
-                service=info.name.partition("-")[0],
-                stream=stream,
-                pending=info.num_pending or 0,
-                in_flight=info.num_ack_pending or 0,
-                redelivered=info.num_redelivered or 0,
-                bound=bool(info.push_bound),
-            )
-            for info in infos
-            if info.config.durable_name
-        ]
-    return sorted(found, key=lambda one: (one.service, one.stream))

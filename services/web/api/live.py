@@ -89,7 +89,7 @@ async def _events(web: Web, order_id: str | None, cursor: Cursor) -> AsyncGenera
             yield _written(news, places)
         places |= reached
     # Nothing is awaited between the last look and here, so nothing can come in between.
-    with web.hub.listening(order_id) as listener:
+    with web.hub.listening(*([order_id] if order_id else [])) as listener:
         async for news in _heard(listener):
             if news is None:
                 yield ": still here\n\n"

@@ -2,43 +2,29 @@
 
 import secrets
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from countermand.runtime.dead import ORIGINAL
-from countermand.runtime.streams import DEAD
 from services.web.api.problems import ProblemError, documented
+from services.web.broker import DeadLetter as DeadLetterOut
 from services.web.commands import Away
 from services.web.parts import WebParts, web_of
 
 COOKIE: Final = "countermand_operator"
 
 _DAY_S: Final = 86_400
-_BODY_SHOWN: Final = 4_000
 
 
 class TokenBody(BaseModel):
     """What `countermand up` printed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"token": "what countermand up has printed"}]}
+    )
 
     token: str = Field(min_length=1, max_length=1_000)
-
-
-class DeadLetterOut(BaseModel):
-    """A message that nobody could handle."""
-
-    sequence: int = Field(description="its place among the dead letters")
-    service: str
-    subject: str = Field(description="the subject it had")
-    stream: str
-    stream_sequence: int
-    deliveries: int
-    reason: str
-    buried_at: str
-    body: str = Field(description="its beginning")
 
 
 def is_operator(request: Request) -> bool:
@@ -86,27 +72,4 @@ async def list_dead(
     """Dead letters, the oldest first."""
     if web.away:
         raise Away
-    stream, subject = web.names.stream(DEAD), web.names.subject("dead.>")
-    return [
-        _letter(one, web.names.bare(one.subject))
-        for one in await web.reader.following(stream, subject, after + 1, limit)
-    ]
-
-
-def _letter(stored: Any, subject: str) -> DeadLetterOut:
-    headers: dict[str, str] = stored.headers
-    return DeadLetterOut(
-        sequence=stored.sequence,
-        service=subject.split(".")[1],
-        subject=headers.get(f"{ORIGINAL}subject", ""),
-        stream=headers.get(f"{ORIGINAL}stream", ""),
-        stream_sequence=_number(headers.get(f"{ORIGINAL}sequence", "")),
-        deliveries=_number(headers.get(f"{ORIGINAL}deliveries", "")),
-        reason=headers.get(f"{ORIGINAL}reason", ""),
-        buried_at=stored.stored_at.isoformat(),
-        body=stored.data[:_BODY_SHOWN].decode(errors="replace"),
-    )
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() else 0
+    return await web.broker.dead_letters(after, limit)

@@ -68,3 +68,15 @@ def run(db: sqlite3.Connection, run_id: str) -> RunCounts | None:
     (failed,) = db.execute("SELECT count(*) FROM orders WHERE run = ? AND amiss <> ''", (run_id,)).fetchone()
     some = db.execute("SELECT order_id, amiss FROM orders WHERE run = ? AND amiss <> '' LIMIT 20", (run_id,))
     return RunCounts(sum(outcomes.values()), outcomes.pop("", 0), outcomes, failed, dict(some.fetchall()))
+
+
+def overdue(db: sqlite3.Connection, before_us: int) -> dict[str, int]:
+    """From the index of what open orders wait for, by when it is due."""
+    query = "SELECT waits, count(*) FROM orders WHERE due_us < ? AND waits <> 'nothing' GROUP BY waits"
+    return dict(db.execute(query, (before_us,)).fetchall())
+
+
+def open_orders(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """The tally of open orders by phase and by what they wait for."""
+    query = "SELECT phase, waits, sum(orders) FROM tally WHERE outcome = '' GROUP BY phase, waits"
+    return {(phase, waits): orders for phase, waits, orders in db.execute(query)}

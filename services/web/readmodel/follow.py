@@ -61,6 +61,7 @@ class Follower:
         self.positions: dict[Owner, int] = dict.fromkeys(Owner, 0)
         self.unread = 0
         self.away = True
+        self.begun = asyncio.Event()
 
     async def run(self) -> None:
         """Follow until cancelled. While the broker is away, or the streams are not there yet, it waits."""
@@ -108,6 +109,7 @@ class Follower:
                 break
         self.positions = {owner: held[owner].sequence if owner in held else 0 for owner in Owner}
         self.away = False
+        self.begun.set()
 
     async def _follow(self, owner: Owner) -> None:
         stream, subject = self._names.journal(owner), self._names.subject(f"{owner}.>")

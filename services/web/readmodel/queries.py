@@ -1,7 +1,7 @@
 """Everything that is asked of the read model."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from services.web.readmodel.answers import Counts, OrderDetail, OrderPage, Perce
 from services.web.readmodel.lists import Which
 from services.web.readmodel.measures import Metric
 from services.web.readmodel.reading import Readers
-from services.web.readmodel.row import moment_of
+from services.web.readmodel.row import microseconds, moment_of
 from services.web.readmodel.store import SLOT_S
 from services.web.readmodel.view import DisputePhase, Phase
 from services.web.readmodel.waits import Waits
@@ -89,6 +89,15 @@ class Queries:
     async def counts(self) -> Counts:
         """How many orders there are, by what they are and wait for."""
         return await self._readers.ask(figures.counts)
+
+    async def overdue(self, grace_s: float) -> dict[str, int]:
+        """Open orders whose time limit passed more than so many real seconds ago, by what they wait for."""
+        before = microseconds(datetime.now(UTC) - timedelta(seconds=grace_s))
+        return await self._readers.ask(lambda db: figures.overdue(db, before))
+
+    async def open_orders(self) -> dict[tuple[str, str], int]:
+        """Open orders by phase and by what they wait for."""
+        return await self._readers.ask(figures.open_orders)
 
     async def latencies(self, recent_s: int = 300) -> dict[Metric, Percentiles]:
         """How long answers and emails took lately, by metric; nothing for one that was not measured."""

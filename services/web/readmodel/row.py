@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from countermand.kernel.policy import Policy
 from services.web.readmodel.amiss import amiss
 from services.web.readmodel.view import View
-from services.web.readmodel.waits import todo, waits_for
+from services.web.readmodel.waits import due, todo
 
 _DOCUMENT: Final = TypeAdapter(View)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,6 +26,7 @@ class Row(NamedTuple):
     run: str | None
     phase: str | None
     waits: str | None
+    due_us: int | None
     outcome: str | None
     todo: str
     dispute: str
@@ -40,7 +41,8 @@ class Row(NamedTuple):
 
 def row_of(view: View, policy: Policy) -> Row:
     """What is written."""
-    order = view.order
+    order, limit = view.order, due(view, policy)
+    due_real = order.terms.clock.real(limit.at) if order and limit.at else None
     return Row(
         order_id=view.order_id,
         placed_us=microseconds(order.placed_real_at) if order else None,
@@ -49,7 +51,8 @@ def row_of(view: View, policy: Policy) -> Row:
         seller=order.brief.seller.id if order else None,
         run=order.run_id if order else None,
         phase=order.phase if order else None,
-        waits=waits_for(view) if order else None,
+        waits=limit.waits if order else None,
+        due_us=microseconds(due_real) if due_real else None,
         outcome=order.outcome if order else None,
         todo=todo(view),
         dispute=view.dispute.phase if view.dispute else "",

@@ -8,7 +8,7 @@ VERSION: Final = 1
 TABLES: Final = """
     CREATE TABLE orders (
         number INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, placed_us INTEGER, changed_us INTEGER NOT NULL,
-        buyer TEXT, seller TEXT, run TEXT, phase TEXT, waits TEXT, outcome TEXT, todo TEXT NOT NULL,
+        buyer TEXT, seller TEXT, run TEXT, phase TEXT, waits TEXT, due_us INTEGER, outcome TEXT, todo TEXT NOT NULL,
         dispute TEXT NOT NULL, amiss TEXT NOT NULL, document BLOB NOT NULL
     );
     CREATE INDEX by_phase ON orders (phase, placed_us, order_id) WHERE phase IS NOT NULL;
@@ -16,6 +16,7 @@ TABLES: Final = """
     CREATE INDEX by_seller ON orders (seller, phase, placed_us, order_id) WHERE phase IS NOT NULL;
     CREATE INDEX by_run ON orders (run, phase, placed_us, order_id) WHERE run IS NOT NULL;
     CREATE INDEX by_waits ON orders (waits, placed_us, order_id) WHERE waits <> 'nothing';
+    CREATE INDEX by_due ON orders (due_us, waits) WHERE waits <> 'nothing';
     CREATE INDEX by_todo ON orders (seller, todo, placed_us) WHERE todo <> '';
     CREATE INDEX by_dispute ON orders (dispute, placed_us, order_id) WHERE dispute <> '';
     CREATE TABLE tally (
@@ -38,7 +39,8 @@ TABLES: Final = """
 """
 """An order whose `OrderPlaced` has not been seen yet has no phase, and no list shows it.
 
-`placed_us`, `changed_us`: the broker's microseconds since 1970; `todo`: what a seller who works by hand has to do;
+`placed_us`, `changed_us`: the broker's microseconds since 1970; `due_us`: when
+what it waits for is due, in real time; `todo`: what a seller who works by hand has to do;
 `dispute`: its phase; `amiss`: what is wrong with an ended order; `bucket`: the logarithm of a latency;
 `position`: up to where each stream is in the file, written in the same transaction as the rows;
 `unread`: events that this version cannot read.

@@ -42,10 +42,11 @@ _UPSERT: Final = (
 _TALLY: Final = "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET orders = orders + excluded.orders"
 _PERSON: Final = """
     INSERT INTO person VALUES (?, ?, ?, ?, ?, 1, ?, 0, 0) ON CONFLICT DO UPDATE SET
-    name = excluded.name, email = excluded.email, profile = excluded.profile, orders = orders + 1, last_us = excluded.last_us
+    name = excluded.name, email = excluded.email, profile = excluded.profile, orders = orders + 1,
+    last_us = max(last_us, excluded.last_us)
 """
 _RATED: Final = """
-    INSERT INTO person VALUES ('seller', ?, '', '', ?, 0, ?, 1, ?) ON CONFLICT DO UPDATE SET
+    INSERT INTO person VALUES ('seller', ?, '', '', ?, 0, 0, 1, ?) ON CONFLICT DO UPDATE SET
     rated = rated + 1, positive = positive + excluded.positive
 """
 _LATENCY: Final = (
@@ -209,9 +210,9 @@ def _people(facts: Sequence[Fact]) -> list[tuple[str, str, str, str, str, int]]:
     return found
 
 
-def _ratings(facts: Sequence[Fact]) -> list[tuple[str, str, int, int]]:
+def _ratings(facts: Sequence[Fact]) -> list[tuple[str, str, int]]:
     return [
-        (fact.event.seller.id, fact.event.seller.profile, microseconds(fact.at), int(fact.event.positive))
+        (fact.event.seller.id, fact.event.seller.profile, int(fact.event.positive))
         for fact in facts
         if isinstance(fact.event, SellerRated)
     ]
