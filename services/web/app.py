@@ -118,7 +118,7 @@ async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGe
         msg = f"WEB_DATABASE {path} cannot be used: {error}"
         raise ConfigurationError(msg) from error
     async with contextlib.AsyncExitStack() as ends:
-        follower = Follower(nc, reader, names, store, hub.publish)
+        follower = Follower(nc, reader, names, store, hub)
         ends.push_async_callback(follower.close)
         queries = Queries(path)
         ends.push_async_callback(queries.close)

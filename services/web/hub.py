@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -78,6 +78,14 @@ class Hub:
         """Whether there are as many live clients as are served."""
         return self.listeners >= self._listeners_max
 
+    def begin(self, positions: Mapping[Owner, int]) -> None:
+        """Go on from here. Who has heard something else is let go, and comes back with the last event that it has."""
+        if dict(positions) != self.positions:
+            for listener in self._listeners():
+                listener.overrun = True
+                listener.put(None)
+        self.positions = dict(positions)
+
     def publish(self, batch: Batch) -> None:
         """Pass a batch on, which the read model has written."""
         owner = Owner(batch.stream)
@@ -133,8 +141,11 @@ class Hub:
 
     def close(self) -> None:
         """Let every live client go."""
-        for listener in self._everything.union(*self._orders.values()):
+        for listener in self._listeners():
             listener.put(None)
+
+    def _listeners(self) -> set[Listener]:
+        return self._everything.union(*self._orders.values())
 
     def _put(self, listener: Listener, news: News) -> None:
         if listener.overrun:

@@ -22,6 +22,9 @@ _BURST_S: Final = 2.0
 _CLIENTS_MAX: Final = 10_000
 """Addresses remembered; who is forgotten begins with a full bucket."""
 
+_OF_OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked for by whatever name a container has; they tell nothing of orders."""
+
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _TOLD: Final[Mapping[str, str]] = {
@@ -67,7 +70,7 @@ class Guard:
     def _why_not(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
-        if _name_of(host) not in self._hosts:
+        if _name_of(host) not in self._hosts and scope["path"] not in _OF_OPERATIONS:
             return problem_response(HTTPStatus.MISDIRECTED_REQUEST, "unknown_host", "This is not served by that name.")
         if scope["method"] not in _SAFE and not _is_ours(headers, host):
             detail = "A page of another origin may not ask for this."

@@ -1,5 +1,8 @@
 """Whatever is sent: no 500, and no answer that the API's description does not know."""
 
+# pyright: reportUnknownVariableType=false
+# schemathesis leaves its own annotations open.
+
 import asyncio
 from pathlib import Path
 from typing import Any, Final
@@ -47,7 +50,8 @@ async def test_no_request_fails_here_or_is_answered_in_an_undocumented_way(shop:
 def _fuzz(url: str, order_id: str) -> dict[str, int]:
     schema = schemathesis.openapi.from_dict(documented_api().openapi())
     tried: dict[str, int] = {}
-    for found in schema.get_all_operations():
+    results: Any = schema.get_all_operations()
+    for found in results:
         operation = found.ok()
         if not operation.path.endswith("/events") and not operation.path.startswith(NO_MAILBOX):
             tried[operation.label] = _try(operation, url, order_id)
@@ -63,7 +67,7 @@ def _try(operation: Any, url: str, order_id: str) -> int:
         database=None,
         deadline=None,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(case=operation.as_strategy())
     def one(case: Any) -> None:

@@ -72,7 +72,7 @@ def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     )
     with sqlite3.connect(path) as db:
         tables = {
-            name: db.execute(f"SELECT * FROM {name} ORDER BY 1, 2, 3").fetchall()  # noqa: S608
+            name: sorted(db.execute(f"SELECT * FROM {name}").fetchall())  # noqa: S608
             for name in ("tally", "person", "position", "policy")
         }
         tables["tally"] = [row for row in tables["tally"] if row[-1]]

@@ -68,7 +68,9 @@ def _stream(web: Web, order_id: str | None, last_event_id: str | None) -> Stream
         raise Away
     if web.hub.is_full:
         raise TooManyListeners
-    cursor = cursor_of(last_event_id) or web.hub.cursor
+    now = web.hub.cursor
+    # Never ahead of the hub: while the read model is filled again, better an event twice than not at all.
+    cursor = tuple(map(min, cursor_of(last_event_id) or now, now))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(web, order_id, cursor), media_type="text/event-stream", headers=headers)
 

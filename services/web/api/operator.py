@@ -70,6 +70,6 @@ async def list_dead(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[DeadLetterOut]:
     """Dead letters, the oldest first."""
-    if web.away:
+    if not web.nc.is_connected:
         raise Away
     return await web.broker.dead_letters(after, limit)

@@ -46,7 +46,7 @@ async def place_order(
     if too_fast := terms.too_fast():
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "clock_too_fast", too_fast)
     order_id = body.order_id or order_id_from("web", idempotency_key or secrets.token_hex(16))
-    if web.away:
+    if not web.nc.is_connected:
         raise Away
     await web.policies.put(body.terms.policy)
     command = PlaceOrder(
@@ -111,7 +111,7 @@ async def get_order(
 )
 async def get_timeline(request: Request, web: WebParts, order_id: Annotated[OrderId, Path()]) -> Response:
     """The order's whole story: commands, events and refusals with their causes, and the deadlines that ran."""
-    if web.away:
+    if not web.nc.is_connected:
         raise Away
     story = await timeline(web.reader, web.names, order_id)
     if story is None:
@@ -129,6 +129,7 @@ async def get_command(
     if found is None:
         return CommandOut(command_id=sent.id, order_id=sent.order_id, status="pending")
     if isinstance(found, Refusal):
-        refused = {"reason": found.reason, "detail": found.detail}
-        return CommandOut(command_id=sent.id, order_id=sent.order_id, status="refused", **refused)
+        return CommandOut(
+            command_id=sent.id, order_id=sent.order_id, status="refused", reason=found.reason, detail=found.detail
+        )
     return CommandOut(command_id=sent.id, order_id=sent.order_id, status="done", event=event_out(found))

@@ -112,13 +112,18 @@ def order_out(detail: OrderDetail) -> OrderOut:
 
 def tagged(request: Request, answer: Any) -> Response:
     """An answer with its `ETag`; 304 where the client has it already."""
-    body = _adapter(type(answer)).dump_json(answer)
+    body = _written(answer)
     tag = f'"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
     if known & {tag, "*"}:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
+
+
+def _written(answer: object) -> bytes:
+    shape: Any = type(answer)
+    return _adapter(shape).dump_json(answer)
 
 
 @cache

@@ -6,9 +6,9 @@ heard on the stream's subjects tells that there is something to read; while ther
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 from nats.aio.client import Client
@@ -42,12 +42,22 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 
 
+class Told(Protocol):
+    """Who hears what the file holds."""
+
+    def begin(self, positions: Mapping[Owner, int]) -> None:
+        """It goes on from here, which may be elsewhere than before."""
+        ...
+
+    def publish(self, batch: Batch) -> None:
+        """A batch has been written."""
+        ...
+
+
 class Follower:
     """Fills the file, and tells what came."""
 
-    def __init__(
-        self, nc: Client, reader: DirectReader, names: Names, store: Store, told: Callable[[Batch], None]
-    ) -> None:
+    def __init__(self, nc: Client, reader: DirectReader, names: Names, store: Store, told: Told) -> None:
         self._nc = nc
         self._js = nc.jetstream()
         self._reader = reader
@@ -74,6 +84,10 @@ class Follower:
             except* (TimeoutError, NatsError, StoreReadError) as errors:
                 if not self.away:
                     _log.warning("readmodel.waits", error=repr(errors.exceptions[0]))
+                self.away = True
+            except* Exception as errors:  # noqa: BLE001
+                # As a full disk: it is tried again, and until then pages say that they are old.
+                _log.error("readmodel.failed", exc_info=errors)
                 self.away = True
             await asyncio.sleep(_AGAIN_S)
 
@@ -108,6 +122,7 @@ class Follower:
                 held = {}
                 break
         self.positions = {owner: held[owner].sequence if owner in held else 0 for owner in Owner}
+        self._told.begin(self.positions)
         self.away = False
         self.begun.set()
 
@@ -135,7 +150,7 @@ class Follower:
         async with self._news:
             self.positions[owner] = batch.last
             self._news.notify_all()
-        self._told(batch)
+        self._told.publish(batch)
 
     def _read(self, owner: Owner, stored: list[Stored]) -> Batch:
         facts: list[Fact] = []

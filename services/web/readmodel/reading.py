@@ -34,12 +34,8 @@ class Readers:
 
     def _answer(self, question: Callable[[sqlite3.Connection], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._mine, "connection", None)
-        inode = self._path.stat().st_ino
-        if connection is None or self._mine.inode != inode:  # The first time, or the file was begun anew.
-            if connection is not None:
-                connection.close()
-            connection = sqlite3.connect(
-                f"{self._path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None
-            )
-            self._mine.connection, self._mine.inode = connection, inode
+        if connection is None:
+            address = f"{self._path.as_uri()}?mode=ro"
+            connection = sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)
+            self._mine.connection = connection
         return question(connection)

@@ -101,10 +101,11 @@ class Store:
         self._policies[policy_hash] = policy
 
     def forget(self) -> None:
-        """Begin anew: the streams are not those that the file was filled from."""
-        self._database.close()
-        self._delete()
-        self._database = self._open()
+        """Begin anew: the streams are not those that the file was filled from. Policies stay: their hash names them."""
+        with self._database:
+            for table in ("orders", "tally", "person", "latency", "flow", "unread", "position"):
+                self._database.execute(f"DELETE FROM {table}")  # noqa: S608
+        self._views.clear()
 
     def apply(self, batch: Batch) -> None:
         """Write a batch: all of it and its position, or nothing."""
