@@ -4,21 +4,20 @@ import asyncio
 import contextlib
 import json
 import signal
-import socket
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import structlog
-import uvicorn
 from nats.aio.client import Client
 from pydantic import ValidationError
 
 from countermand.runtime import log
 from countermand.runtime.direct import DirectReader
+from countermand.runtime.http import listening
 from countermand.runtime.main import CONFIGURATION_ERROR, new_event_loop
 from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
@@ -34,8 +33,6 @@ from services.web.readmodel.queries import Queries
 from services.web.readmodel.store import Store
 from services.web.settings import WebSettings
 
-_HTTP_STOP_S: Final = 2
-_BACKLOG: Final = 1_024
 _FIRST_LINK_S: Final = 3.0
 """What the broker gets to answer before the page is shown without it."""
 
@@ -78,8 +75,8 @@ async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[st
     """Web, which listens at the address that comes, while the block runs. The broker may be away meanwhile, or at first.
 
     Raises:
-        ConfigurationError: the operator's token cannot be used.
-        OSError: the address cannot be listened on, or the database or the ready file cannot be written.
+        ConfigurationError: the operator's token or the database cannot be used, or the address cannot be listened on.
+        OSError: the ready file cannot be written.
     """
     async with contextlib.AsyncExitStack() as ends:
         folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="countermand-web-", ignore_cleanup_errors=True))
@@ -87,21 +84,9 @@ async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[st
         web = await ends.enter_async_context(_parts(common, settings, path))
         with contextlib.suppress(TimeoutError):  # Away: it is said on every page, until it is there.
             await asyncio.wait_for(web.follower.begun.wait(), _FIRST_LINK_S)
-        app = create_api(web)
-        http = _Uvicorn(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                server_header=False,
-                timeout_graceful_shutdown=_HTTP_STOP_S,
-            )
-        )
-        port = await ends.enter_async_context(http.listening(settings.http_host, settings.http_port))
+        serving = listening(create_api(web), settings.http_host, settings.http_port)
+        address = await ends.enter_async_context(serving)
         ends.callback(web.hub.close)
-        address = _url(settings.http_host, port)
         _tell(address, settings.web_ready_file)
         yield address
         _log.info("web.stopping")
@@ -179,28 +164,6 @@ async def _say_nothing(_: Exception) -> None:
     """What fails is told by the call that fails."""
 
 
-class _Uvicorn(uvicorn.Server):
-    """Uvicorn within a program that has an end of its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Signals are `run`'s."""
-        yield
-
-    @contextlib.asynccontextmanager
-    async def listening(self, host: str, port: int) -> AsyncGenerator[int]:
-        """Serve while the block runs, on a socket of our own: uvicorn would end the process over a port in use."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        port = listener.getsockname()[1]
-        serving = asyncio.create_task(self.serve([listener]))
-        try:
-            yield port
-        finally:
-            self.should_exit = True
-            await serving
-
-
 def _tell(address: str, ready_file: Path | None) -> None:
     """Write the file whole or not at all: somebody is waiting to read it."""
     if ready_file is not None:
@@ -213,7 +176,3 @@ def _tell(address: str, ready_file: Path | None) -> None:
 def _give_up(why: str) -> None:
     sys.stderr.write(f"web: {why}\n")
     sys.exit(CONFIGURATION_ERROR)
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

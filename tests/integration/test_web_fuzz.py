@@ -75,7 +75,7 @@ def _try(operation: Any, url: str, order_id: str) -> int:
         times += 1
         if "order_id" in case.path_parameters and times % 3:
             case.path_parameters["order_id"] = order_id
-        if "timeout_s" in case.query:
+        if "wait_for" in case.query:
             case.query["timeout_s"] = 0
         case.headers["Authorization"] = f"Bearer {TOKEN}"
         answer = case.call(base_url=url)

@@ -7,20 +7,18 @@ from pathlib import Path
 import pytest
 
 from services.dispute.app import CARD as DISPUTE
-from services.notify.app import CARD as NOTIFY
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
 from tests.integration.conftest import Shop
-from tests.support.web import PLACED, WAIT, Site, a_mailbox, following, open_site
+from tests.support.web import PLACED, WAIT, Site, a_mailbox, following, notify_to, open_site
 
 
 @pytest.fixture
-async def site(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Site]:
+async def site(shop: Shop, tmp_path: Path) -> AsyncGenerator[Site]:
     """Everything in one process."""
     async with AsyncExitStack() as ends:
         smtp_url, mailbox_url = await ends.enter_async_context(a_mailbox())
-        monkeypatch.setenv("SMTP_URL", smtp_url)
-        await ends.enter_async_context(shop.serving(ORDER, SELLER, DISPUTE, NOTIFY))
+        await ends.enter_async_context(shop.serving(ORDER, SELLER, DISPUTE, notify_to(smtp_url)))
         database = tmp_path / "web.db"
         yield await ends.enter_async_context(open_site(shop.settings.nats_url, database, mailbox_url=mailbox_url))
 

@@ -4,14 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
+from countermand.runtime.card import Card
+from countermand.runtime.failpoints import Failpoint
 from countermand.runtime.settings import Settings
 from services.mailbox.app import MailboxSettings, open_mailbox
+from services.notify.app import CARD as NOTIFY
+from services.notify.app import Postman
+from services.notify.smtp import SmtpSender
 from services.web.app import open_web
 from services.web.settings import WebSettings
 
@@ -96,6 +101,13 @@ async def a_mailbox() -> AsyncGenerator[tuple[str, str]]:
     """A mailbox in this process; where it takes mail, and where it shows it."""
     async with open_mailbox(MailboxSettings(smtp_port=0, http_port=0)) as addresses:
         yield addresses.smtp_url, addresses.http_url
+
+
+def notify_to(smtp_url: str) -> Card[Any, Any, Any]:
+    """Notify, as it sends emails to that server."""
+    sender = SmtpSender(smtp_url, 2)
+    postman = Postman(sender, "Countermand <orders@countermand.example>", Failpoint(""))
+    return replace(NOTIFY, effect=postman.deliver, close=sender.close)
 
 
 @asynccontextmanager

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from countermand.runtime.http import operational_routes
 from services.web.api.buying import buying
 from services.web.api.console import console
-from services.web.api.health import health
 from services.web.api.live import live
 from services.web.api.mail import mail
 from services.web.api.operator import operator
@@ -14,6 +14,7 @@ from services.web.api.orders import orders
 from services.web.api.problems import Problem, add_problems
 from services.web.api.runs import runs
 from services.web.api.selling import inboxes, selling
+from services.web.gauges import SERVICE, Gauges
 from services.web.pages import add_pages
 from services.web.parts import Web
 from services.web.safety import Guard
@@ -31,6 +32,8 @@ def create_api(web: Web) -> FastAPI:
     """The application over running parts."""
     app = documented_api()
     app.state.web = web
+    gauges = Gauges(web)
+    app.router.routes.extend(operational_routes(SERVICE, gauges.registry, gauges.readiness))
     add_pages(app)
     app.add_middleware(Guard, hosts=web.settings.allowed_hosts(), requests_per_s=web.settings.web_requests_per_s)
     return app
@@ -47,7 +50,7 @@ def documented_api() -> FastAPI:
         redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    for router in (orders, buying, inboxes, selling, live, mail, runs, console, operator, health):
+    for router in (orders, buying, inboxes, selling, live, mail, runs, console, operator):
         app.include_router(router)
     add_problems(app)
     described = app.openapi
