@@ -3,21 +3,19 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
 from countermand.contracts.base import Owner
-from countermand.runtime.dead import ORIGINAL
-from countermand.runtime.direct import DirectReader, Stored
+from countermand.runtime.direct import DirectReader
+from countermand.runtime.letters import Letter as DeadLetter
+from countermand.runtime.letters import Letters, Outcome, Wish
 from countermand.runtime.names import Names
-from countermand.runtime.streams import DEAD
 
 _FRESH_S: Final = 1.0
-_BODY_SHOWN: Final = 4_000
-"""Of a dead letter: enough to see what it is."""
-
 _STREAMS: Final = ("COMMANDS", "ORDER", "SELLER", "DISPUTE", "NOTIFY", "TIMERS")
 
 
@@ -35,26 +33,11 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the broker says of itself. `ends`: the place of each journal's last event."""
+    """What the broker says of itself. `dead_letters`: about which nothing has been done; `ends`: the place of each journal's last event."""
 
     consumers: tuple[Consumer, ...]
     dead_letters: int
     ends: dict[Owner, int]
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that nobody could handle. `sequence`: its place among the dead letters; `body`: its beginning."""
-
-    sequence: int
-    service: str
-    subject: str
-    stream: str
-    stream_sequence: int
-    deliveries: int
-    reason: str
-    buried_at: str
-    body: str
 
 
 class Broker:
@@ -62,8 +45,9 @@ class Broker:
 
     def __init__(self, nc: Client, reader: DirectReader, names: Names) -> None:
         self._js = nc.jetstream()
-        self._reader = reader
         self._names = names
+        self._letters = Letters(nc, reader, names)
+        self._reading = asyncio.Lock()
         self._asking = asyncio.Lock()
         self._figures: Figures | None = None
         self._at = 0.0
@@ -77,17 +61,25 @@ class Broker:
             return self._figures
 
     async def dead_letters(self, after: int = 0, limit: int = 50) -> list[DeadLetter]:
-        """Dead letters, the oldest first."""
-        stream, subject = self._names.stream(DEAD), self._names.subject("dead.>")
-        return [self._letter(one) for one in await self._reader.following(stream, subject, after + 1, limit)]
+        """Dead letters about which nothing has been done, the oldest first."""
+        async with self._reading:
+            await self._letters.read_on()
+            return list(islice((one for one in self._letters.open() if one.sequence > after), limit))
+
+    async def carry_out(self, sequence: int, wish: Wish) -> Outcome:
+        """Replay or discard a dead letter; what became of the wish."""
+        async with self._reading:
+            return await self._letters.carry_out(sequence, wish)
 
     async def _ask(self) -> Figures:
         infos = await asyncio.gather(*(self._consumers(stream) for stream in _STREAMS))
-        dead = await self._js.stream_info(self._names.stream(DEAD), subjects_filter=self._names.subject("dead.>"))
+        async with self._reading:
+            await self._letters.read_on()
+            dead = len(self._letters.open())
         ends = await asyncio.gather(*(self._js.stream_info(self._names.journal(owner)) for owner in Owner))
         return Figures(
             consumers=tuple(sorted((one for some in infos for one in some), key=lambda one: (one.service, one.stream))),
-            dead_letters=sum((dead.state.subjects or {}).values()),
+            dead_letters=dead,
             ends={owner: info.state.last_seq for owner, info in zip(Owner, ends, strict=True)},
         )
 
@@ -108,21 +100,3 @@ class Broker:
             for info in infos
             if info.config.durable_name
         ]
-
-    def _letter(self, stored: Stored) -> DeadLetter:
-        headers = stored.headers
-        return DeadLetter(
-            sequence=stored.sequence,
-            service=self._names.bare(stored.subject).split(".")[1],
-            subject=headers.get(f"{ORIGINAL}subject", ""),
-            stream=headers.get(f"{ORIGINAL}stream", ""),
-            stream_sequence=_number(headers.get(f"{ORIGINAL}sequence", "")),
-            deliveries=_number(headers.get(f"{ORIGINAL}deliveries", "")),
-            reason=headers.get(f"{ORIGINAL}reason", ""),
-            buried_at=stored.stored_at.isoformat(),
-            body=stored.data[:_BODY_SHOWN].decode(errors="replace"),
-        )
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() else 0

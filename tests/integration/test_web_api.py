@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,6 +181,38 @@ async def test_only_our_own_pages_and_programs_may_ask(site: Site) -> None:
     opened = await site.http.post("/api/operator/session", json={"token": TOKEN})
     assert (opened.status_code, "httponly" in opened.headers["set-cookie"].lower()) == (204, True)
     assert (await site.http.get("/api/operator/dead")).status_code == 200
+
+
+async def test_a_dead_letter_is_replayed_or_discarded_with_the_token(site: Site, shop: Shop) -> None:
+    """Once, with who did it and why; without the token by nobody."""
+    order_id = await site.place()
+    await shop.put(f"cmd.order.{order_id}.NoSuchCommand", b"{}")
+    await shop.put(f"cmd.order.{order_id}.CancelEverything", b"{}")
+    token = {"Authorization": f"Bearer {TOKEN}"}
+
+    async def letters() -> list[dict[str, Any]]:
+        return (await site.http.get("/api/operator/dead", headers=token)).json()
+
+    async def both_are_there() -> bool:
+        return len(await letters()) == 2
+
+    await eventually(both_are_there)
+    first, second = await letters()
+    assert {first["order_id"], second["order_id"]} == {order_id}
+    act = {"actor": "anna", "reason": "nonsense"}
+    path = f"/api/operator/dead/{first['sequence']}/discard"
+    assert (await site.http.post(path, json=act)).status_code == 401
+    assert (await site.http.post(path, json=act, headers=token)).json()["done"] is True
+    again = await site.http.post(path, json=act, headers=token)
+    assert (again.json()["done"], "discarded by anna" in again.json()["what"]) == (False, True)
+    await site.http.post(f"/api/operator/dead/{second['sequence']}/replay", json=act, headers=token)
+
+    async def only_its_successor_is_open() -> bool:
+        return [one["follows"] for one in await letters()] == [second["sequence"]]
+
+    await eventually(only_its_successor_is_open)  # Nobody knows the command now either.
+    unknown = await site.http.post("/api/operator/dead/999/replay", json=act, headers=token)
+    assert (unknown.status_code, unknown.json()["reason"]) == (409, "cannot_be_done")
 
 
 async def test_an_address_that_asks_too_often_is_told_to_wait(shop: Shop, tmp_path: Path) -> None:

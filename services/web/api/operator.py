@@ -4,13 +4,14 @@ import secrets
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from countermand.contracts.base import Name
+from countermand.runtime.letters import DISCARD, REPLAY, Letter, Outcome, Wish
 from services.web.api.problems import ProblemError, documented
-from services.web.broker import DeadLetter as DeadLetterOut
 from services.web.commands import Away
-from services.web.parts import WebParts, web_of
+from services.web.parts import Web, WebParts, web_of
 
 COOKIE: Final = "countermand_operator"
 
@@ -25,6 +26,23 @@ class TokenBody(BaseModel):
     )
 
     token: str = Field(min_length=1, max_length=1_000)
+
+
+class ActBody(BaseModel):
+    """Who does it and why: it is kept beside the letter."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"actor": "anna", "reason": "the policy is stored now"}]}
+    )
+
+    actor: Name
+    reason: Name
+    dry_run: bool = Field(default=False, description="only say what would be done")
+
+
+Sequence = Annotated[int, Path(ge=1, lt=2**53, description="the letter's place among the dead letters")]
+
+_DONE: Final = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT)
 
 
 def is_operator(request: Request) -> bool:
@@ -68,8 +86,29 @@ async def list_dead(
     web: WebParts,
     after: Annotated[int, Query(ge=0, lt=2**53, description="the last `sequence` of the list before")] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> list[DeadLetterOut]:
-    """Dead letters, the oldest first."""
+) -> list[Letter]:
+    """Dead letters about which nothing has been done, the oldest first."""
     if not web.nc.is_connected:
         raise Away
     return await web.broker.dead_letters(after, limit)
+
+
+@operator.post("/dead/{sequence}/replay", dependencies=_GUARDED, responses=_DONE)
+async def replay_dead(web: WebParts, sequence: Sequence, body: ActBody) -> Outcome:
+    """Let the service handle the message once more, with its id and its time; what was done of it is not done again."""
+    return await _carry_out(web, sequence, Wish(REPLAY, body.actor, body.reason, body.dry_run))
+
+
+@operator.post("/dead/{sequence}/discard", dependencies=_GUARDED, responses=_DONE)
+async def discard_dead(web: WebParts, sequence: Sequence, body: ActBody) -> Outcome:
+    """Put the letter aside for good. It stays in the stream, with who did it and why."""
+    return await _carry_out(web, sequence, Wish(DISCARD, body.actor, body.reason, body.dry_run))
+
+
+async def _carry_out(web: Web, sequence: int, wish: Wish) -> Outcome:
+    if not web.nc.is_connected:
+        raise Away
+    outcome = await web.broker.carry_out(sequence, wish)
+    if outcome.refused:
+        raise ProblemError(HTTPStatus.CONFLICT, "cannot_be_done", outcome.what)
+    return outcome
