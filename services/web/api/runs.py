@@ -18,8 +18,8 @@ RunIdPath = Annotated[str, Path(min_length=1, max_length=200)]
 class VerdictOut(BaseModel):
     """Whether every order of a run came out right.
 
-    `pending` while an order is open, or while what has ended may still be on its way into the read model; `fail` as soon
-    as an ended order fails a check. It says what these checks can say: `countermand audit --run` checks every invariant.
+    `pending` while an order is open, an email may still be on its way or events are still to be read; then `pass`, or
+    `fail` if an ended order fails a check. It says what these checks can say: `countermand audit --run` checks every invariant.
     """
 
     run_id: str
@@ -29,7 +29,8 @@ class VerdictOut(BaseModel):
     open: int
     outcomes: dict[str, int] = Field(examples=[{"cancelled_refunded": 12}])
     checks: list[str]
-    failed: int = Field(description="ended orders that fail a check; an email may still be on its way")
+    failed: int = Field(description="ended orders that fail a check")
+    on_their_way: int = Field(description="ended orders that wait only for an email, for 10 seconds at most")
     amiss: dict[str, str] = Field(description="some of them, and which checks they fail")
     lag: int = Field(description="events that the read model has not read yet")
 
@@ -42,7 +43,7 @@ async def get_verdict(web: WebParts, run_id: RunIdPath) -> VerdictOut:
     if counts is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "no_such_run", f"No order belongs to a run {run_id!r}.")
     lag = sum(max(0, end - web.follower.positions[owner]) for owner, end in ends.items())
-    unsettled = counts.open or lag
+    unsettled = counts.open or counts.on_their_way or lag
     return VerdictOut(
         run_id=run_id,
         verdict="pending" if unsettled else "fail" if counts.failed else "pass",
@@ -52,6 +53,7 @@ async def get_verdict(web: WebParts, run_id: RunIdPath) -> VerdictOut:
         outcomes=counts.outcomes,
         checks=[str(check) for check in Check],
         failed=counts.failed,
+        on_their_way=counts.on_their_way,
         amiss=counts.amiss,
         lag=lag,
     )

@@ -127,12 +127,18 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class RunCounts:
-    """What the orders of a run have come to. `amiss`: checks that failed, by order, some of them."""
+    """What the orders of a run have come to.
+
+    Attributes:
+        failed: ended orders that fail a check; `amiss`: which checks, by order, of some of them.
+        on_their_way: ended orders that wait only for an email, and not for long.
+    """
 
     orders: int
     open: int
     outcomes: dict[str, int]
     failed: int
+    on_their_way: int
     amiss: dict[str, str]
 
 

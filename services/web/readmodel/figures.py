@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from math import exp
 
+from services.web.readmodel.amiss import Check
 from services.web.readmodel.answers import Counts, Percentiles, Rates, RunCounts
 from services.web.readmodel.measures import Metric
 from services.web.readmodel.store import BUCKETS_PER_E
@@ -59,15 +60,20 @@ def rates(db: sqlite3.Connection, names: Sequence[str], until: int, recent_s: in
     return Rates(until, {name: tuple(values) for name, values in series.items()})
 
 
-def run(db: sqlite3.Connection, run_id: str) -> RunCounts | None:
-    """Outcomes and failed checks of a run."""
+def run(db: sqlite3.Connection, run_id: str, changed_since_us: int) -> RunCounts | None:
+    """Outcomes and failed checks of a run. What changed since then may still get its email."""
     query = "SELECT coalesce(outcome, ''), count(*) FROM orders WHERE run = ? AND phase IS NOT NULL GROUP BY 1"
     outcomes: dict[str, int] = dict(db.execute(query, (run_id,)).fetchall())
     if not outcomes:
         return None
-    (failed,) = db.execute("SELECT count(*) FROM orders WHERE run = ? AND amiss <> ''", (run_id,)).fetchone()
-    some = db.execute("SELECT order_id, amiss FROM orders WHERE run = ? AND amiss <> '' LIMIT 20", (run_id,))
-    return RunCounts(sum(outcomes.values()), outcomes.pop("", 0), outcomes, failed, dict(some.fetchall()))
+    young = (run_id, Check.EMAILS, changed_since_us)
+    (on_its_way,) = db.execute(
+        "SELECT count(*) FROM orders WHERE run = ? AND amiss = ? AND changed_us > ?", young
+    ).fetchone()
+    failed = "FROM orders WHERE run = ? AND amiss <> '' AND NOT (amiss = ? AND changed_us > ?)"
+    (failures,) = db.execute(f"SELECT count(*) {failed}", young).fetchone()
+    some = dict(db.execute(f"SELECT order_id, amiss {failed} LIMIT 20", young).fetchall())
+    return RunCounts(sum(outcomes.values()), outcomes.pop("", 0), outcomes, failures, on_its_way, some)
 
 
 def overdue(db: sqlite3.Connection, before_us: int) -> dict[str, int]:

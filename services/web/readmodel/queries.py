@@ -20,6 +20,9 @@ PAGE: Final = 50
 PAGE_MAX: Final = 200
 """Orders of a page."""
 
+EMAIL_GRACE_S: Final = 10.0
+"""How long an email may be on its way after the last event before it counts as missing, as for `countermand audit`."""
+
 _OPEN: Final = tuple(phase for phase in Phase if phase is not Phase.CLOSED)
 _OPEN_DISPUTES: Final = tuple(phase for phase in DisputePhase if phase is not DisputePhase.RESOLVED)
 
@@ -111,7 +114,8 @@ class Queries:
 
     async def run(self, run_id: str) -> RunCounts | None:
         """What the orders of a run have come to; nothing if it has none."""
-        return await self._readers.ask(lambda db: figures.run(db, run_id))
+        since = microseconds(datetime.now(UTC) - timedelta(seconds=EMAIL_GRACE_S))
+        return await self._readers.ask(lambda db: figures.run(db, run_id, since))
 
     async def unread(self) -> int:
         """Events that this version could not read."""
