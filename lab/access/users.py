@@ -13,6 +13,7 @@ from lab.system import CARDS
 PROVISION: Final = "provision"
 LAB: Final = "lab"
 WEB: Final = "web"
+BACKUP: Final = "backup"
 OBSERVER: Final = "observer"
 
 _RECORDS: Final = (*(owner.upper() for owner in Owner), COMMANDS)
@@ -26,6 +27,7 @@ def users(names: Names) -> dict[str, Permissions]:
         WEB: _web(names),
         LAB: _lab(names),
         PROVISION: _provision(names),
+        BACKUP: _backup(names),
         OBSERVER: _observer(names),
     }
 
@@ -82,6 +84,16 @@ def _provision(names: Names) -> Permissions:
         *(f"CONSUMER.{do}.{name}.*" for do in ("INFO", "CREATE", "DURABLE.CREATE") for name in streams),
     ]
     return Permissions(publish=tuple(f"{API}.{ask}" for ask in asks), subscribe=(f"{inbox_of(PROVISION)}.>",))
+
+
+def _backup(names: Names) -> Permissions:
+    """Copies whole streams, and makes them again on a server that has none."""
+    asks = [
+        "CONSUMER.INFO.*.*",
+        *(f"STREAM.{do}.{name}" for do in ("INFO", "SNAPSHOT", "RESTORE") for name in stream_names(names)),
+    ]
+    chunks = ("$JS.SNAPSHOT.ACK.>", "$JS.SNAPSHOT.RESTORE.>")
+    return Permissions(publish=(*(f"{API}.{ask}" for ask in asks), *chunks), subscribe=(f"{inbox_of(BACKUP)}.>",))
 
 
 def _observer(names: Names) -> Permissions:

@@ -26,6 +26,11 @@ BATCH: Final = 1_000
 READ_TIMEOUT_S: Final = 30.0
 """A batch takes 10 ms; a broker that is silent for so long is not there."""
 
+_AGAIN_AFTER_S: Final = 0.1
+_UNHEARD_MAX: Final = 100
+"""Asks in a row that nobody hears. In a cluster a consumer may be there before the nodes know where: asked again, for ten
+seconds, in which it also finds another leader if one node is lost."""
+
 _FORGOTTEN_AFTER_S: Final = 60
 """An audit that was killed leaves its consumers to the server, which drops them after this long."""
 
@@ -65,6 +70,8 @@ class Feed:
         self._arrived = asyncio.Event()
         self._trouble = ""
         self._asked_for_the_last = False
+        self._unheard = 0
+        self._again: asyncio.Task[None] | None = None
 
     async def start(self, since: datetime | None) -> None:
         """Make the consumer and ask for the first batch.
@@ -118,6 +125,8 @@ class Feed:
 
     async def close(self) -> None:
         """Drop the consumer."""
+        if self._again:
+            self._again.cancel()
         await self._nc.request(f"$JS.API.CONSUMER.DELETE.{self._owner_stream}.{self._consumer}", timeout=READ_TIMEOUT_S)
 
     async def _ask(self) -> None:
@@ -125,10 +134,15 @@ class Feed:
         api = f"$JS.API.CONSUMER.MSG.NEXT.{self._owner_stream}.{self._consumer}"
         await self._nc.publish(api, json.dumps({"batch": BATCH, "no_wait": True}).encode(), reply=self._inbox)
 
+    async def _ask_again(self) -> None:
+        await asyncio.sleep(_AGAIN_AFTER_S)
+        await self._ask()
+
     def _hear(self, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         if not reply:
             self._hear_status(headers)
             return
+        self._unheard = 0
         _, sequence, _, at, pending = place_of(reply)
         # The broker's clock may have been set back; the stream's order is what counts.
         self._clock = max(self._clock, at)
@@ -143,6 +157,10 @@ class Feed:
     def _hear_status(self, headers: bytes) -> None:
         """The end of a batch that had less than was asked for, or a failure."""
         status = headers.partition(b"\r\n")[0].decode()
+        if status.startswith("NATS/1.0 503") and self._unheard < _UNHEARD_MAX:
+            self._unheard += 1
+            self._again = asyncio.create_task(self._ask_again())
+            return
         if not status.startswith(("NATS/1.0 404", "NATS/1.0 408")):
             self._trouble = f"{self._owner_stream}: {status.removeprefix('NATS/1.0 ')}"
         self._arrived.set()

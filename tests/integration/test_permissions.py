@@ -112,7 +112,7 @@ async def test_a_service_cannot_touch_a_consumer_of_another_nor_make_one(server:
 
 async def test_a_service_hears_nothing_that_is_meant_for_another(server: Guarded, service: str) -> None:
     asked = [">", "*", "_INBOX.>", f"{service}.>", "cmd.>", "reply.>", "policy.*", "$JS.EVENT.>", "$JS.API.>", "$SYS.>"]
-    for other in (*others(service), "web", "lab", "provision", "observer"):
+    for other in (*others(service), "web", "lab", "provision", "backup", "observer"):
         asked += [f"_INBOX_{other}.>", f"deliver.{other}.*", f"{other}.>"]
     async with server.connected(service) as visitor:
         assert await visitor.may_hear(*asked) == []
@@ -126,7 +126,7 @@ async def test_a_service_reads_only_the_histories_that_its_decisions_need(server
         assert await visitor.may_publish(*needed, *others_business) == needed
 
 
-@pytest.mark.parametrize("user", ["web", "lab", "provision", "observer"])
+@pytest.mark.parametrize("user", ["web", "lab", "provision", "backup", "observer"])
 async def test_nobody_but_a_service_records_events_or_takes_its_messages(server: Guarded, user: str) -> None:
     said = [f"{owner}.{ORDER_ID}.OrderCancelled.1" for owner in SERVICES]
     said += [f"$JS.API.STREAM.{do}.ORDER" for do in ("DELETE", "PURGE")]
@@ -190,7 +190,7 @@ async def test_a_setting_that_cannot_be_is_one_clear_line(settings: dict[str, st
 
 
 async def test_a_second_run_keeps_the_passwords_and_writes_what_the_server_needs_anew(tmp_path: Path) -> None:
-    assert len(files.write(tmp_path, users(Names()))) == 8
+    assert len(files.write(tmp_path, users(Names()))) == 9
     before = (tmp_path / "order/password").read_text()
     (tmp_path / "nats/generated.conf").unlink()
     (tmp_path / "web/password").unlink()

@@ -22,7 +22,7 @@ STORIES: Final = ("every-email", "everything-twice", "word-against-word")
 async def test_everybody_does_their_whole_work_as_their_own_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Provisioning, stories, reconciling, a load with its audit; the server refused nobody anything."""
+    """Provisioning, stories, reconciling, a load with its audit, a backup and its restoring; the server refused nobody anything."""
     supervisor = Supervisor()
     async with guarded(tmp_path) as server, open_mailbox(MailboxSettings(smtp_port=0, http_port=0)) as mailbox:
         _become("provision", server, monkeypatch)
@@ -52,9 +52,18 @@ async def test_everybody_does_their_whole_work_as_their_own_user(
             )
             loaded = await countermand("load", *asked, environment=lab, within_s=120)
             assert loaded.code in {0, 4}, loaded.out + loaded.err  # 4: too busy a machine to start every order on time.
+            saved = await countermand("backup", str(tmp_path / "saved"), environment=server.environment("backup"))
+            assert saved.code == 0, saved.out + saved.err
         finally:
             await supervisor.stop()
         assert _violations(tmp_path / "nats-server.log") == []
+    (tmp_path / "other").mkdir()
+    async with guarded(tmp_path / "other") as server:
+        restored = await countermand("restore", str(tmp_path / "saved"), environment=server.environment("backup"))
+        assert restored.code == 0, restored.out + restored.err
+        audited = await countermand("audit", "--drained", environment=server.environment("lab"))
+        assert audited.code == 0, audited.out + audited.err
+        assert _violations(tmp_path / "other/nats-server.log") == []
 
 
 def _become(user: str, server: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:

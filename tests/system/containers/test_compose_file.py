@@ -11,7 +11,7 @@ from tests.support.compose import ROOT, needs_docker
 pytestmark = [pytest.mark.docker, needs_docker]
 
 OVERRIDES = ("cluster", "durable", "tls", "observability")
-ONE_SHOTS = {"users", "provision", "certificates", "load", "lab"}
+ONE_SHOTS = {"users", "provision", "certificates", "load", "lab", "backup"}
 
 
 @pytest.fixture(params=[(), *((name,) for name in OVERRIDES), OVERRIDES], ids="+".join)
