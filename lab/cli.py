@@ -17,6 +17,7 @@ from typer import TyperException
 from countermand.kernel.terms import DAY_A_MINUTE
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
+from lab.conformance.commands import conformance_app
 from lab.dead.commands import dead_app
 from lab.exits import CONFIGURATION, INTERRUPTED, PASS, TERMINATED
 from lab.policy.commands import policy_app
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(policy_app)
 app.add_typer(dead_app)
+app.add_typer(conformance_app)
 
 NatsUrl = Annotated[
     str | None, typer.Option("--nats", envvar="NATS_URL", help="a running system; nothing: an embedded one")
