@@ -79,9 +79,11 @@ async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[st
         OSError: the ready file cannot be written.
     """
     async with contextlib.AsyncExitStack() as ends:
-        folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="countermand-web-", ignore_cleanup_errors=True))
-        path = (settings.web_database or Path(folder) / "web.db").resolve()
-        web = await ends.enter_async_context(_parts(common, settings, path))
+        path = settings.web_database
+        if path is None:
+            folder = tempfile.TemporaryDirectory(prefix="countermand-web-", ignore_cleanup_errors=True)
+            path = Path(ends.enter_context(folder)) / "web.db"
+        web = await ends.enter_async_context(_parts(common, settings, path.resolve()))
         with contextlib.suppress(TimeoutError):  # Away: it is said on every page, until it is there.
             await asyncio.wait_for(web.follower.begun.wait(), _FIRST_LINK_S)
         serving = listening(create_api(web), settings.http_host, settings.http_port)

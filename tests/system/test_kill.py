@@ -14,14 +14,17 @@ from tests.support import system as at
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
 
 CHILDREN: Final = ("nats-server", "services.mailbox", "services.order", "services.seller", "services.notify")
+WEB: Final = "services.web"
+"""A child of `up` alone."""
+
 GONE_WITHIN_S: Final = 2.0
 
 
-@pytest.mark.parametrize("command", ["demo", "up"])
-async def test_no_child_outlives_a_command_killed_with_9(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(("command", "more"), [("demo", ()), ("up", (WEB,))])
+async def test_no_child_outlives_a_command_killed_with_9(tmp_path: Path, command: str, more: tuple[str, ...]) -> None:
     """Nobody is left to stop them: they end by themselves, within two seconds."""
     async with at.launched(command, temporary=tmp_path) as process:
-        family = await complete_family_of(process)
+        family = await complete_family_of(process, *more)
         try:
             process.kill()
             assert await at.gone(family, GONE_WITHIN_S) == []
@@ -33,10 +36,10 @@ async def test_no_child_outlives_a_command_killed_with_9(tmp_path: Path, command
 async def test_up_stops_everything_when_asked(tmp_path: Path, ask: Callable[[Process], None]) -> None:
     """Ctrl-C is how one ends it, so it is no failure: 0."""
     async with at.launched("up", temporary=tmp_path) as process:
-        family = await complete_family_of(process)
+        family = await complete_family_of(process, WEB)
         assert process.stdout is not None
         told = (await said(process, "Press Ctrl-C to stop.")).splitlines()
-        assert [line.split()[0] for line in told[:3]] == ["NATS", "mailbox", "logs"]
+        assert [line.split()[0] for line in told[:5]] == ["page", "token", "NATS", "mailbox", "logs"]
 
         ask(process)
         _, err = await asyncio.wait_for(process.communicate(), at.WITHIN_S)
@@ -75,16 +78,17 @@ async def test_demo_ends_cleanly_when_it_is_told_to(tmp_path: Path) -> None:
         assert files_in(tmp_path) == []
 
 
-async def complete_family_of(process: Process) -> list[int]:
-    """The broker, the mailbox and the three services, once all of them run."""
+async def complete_family_of(process: Process, *more: str) -> list[int]:
+    """The broker, the mailbox and the services, once all of them run; `more` as well."""
+    children = (*CHILDREN, *more)
 
     async def family() -> list[int]:
         pids = at.descendants(process.pid)
         commands = [at.command_of(pid) for pid in pids]
-        complete = all(any(child in command for command in commands) for child in CHILDREN)
+        complete = all(any(child in command for command in commands) for child in children)
         return pids if complete else []
 
-    return await at.until(family, f"{', '.join(CHILDREN)} below {process.pid}")
+    return await at.until(family, f"{', '.join(children)} below {process.pid}")
 
 
 async def said(process: Process, words: str) -> str:
