@@ -30,7 +30,7 @@ _STATIC: Final = Path(__file__).parent.parent / "static"
 def add_pages(app: FastAPI) -> None:
     """Add the pages to an application that has its problems already: people get them as pages."""
     pages = APIRouter(include_in_schema=False)
-    for one in (orders, desk, disputes, letters, console, live, story):  # `/orders/{id}` last: it is the widest.
+    for one in (letters, orders, desk, disputes, console, live, story):  # The narrower addresses first.
         pages.include_router(one)
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

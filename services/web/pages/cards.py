@@ -117,7 +117,7 @@ def buyers_card(detail: OrderDetail, record: SellerRecord | None = None, error: 
         method=METHODS[order.payment_method],
         parcel=parcel,
         arrives=arrives,
-        dispute=_case_state(view.dispute).text if view.dispute else "",
+        dispute=f"{view.dispute.claim} claimed: {_case_state(view.dispute).title.lower()}" if view.dispute else "",
     )
 
 

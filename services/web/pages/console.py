@@ -9,8 +9,9 @@ import httpx
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.web.api.console import ConsoleOut, get_console
-from services.web.api.operator import COOKIE, DeadLetterOut, is_operator, list_dead
+from services.web.api.console import ConsoleOut, console_of
+from services.web.api.operator import COOKIE, is_operator
+from services.web.broker import DeadLetter
 from services.web.pages.charts import Chart, chart
 from services.web.pages.orders import live_url, values_of
 from services.web.pages.rendering import fragment, page, see_other, wants_fragment
@@ -46,7 +47,7 @@ class Board:
     rates: Chart
     waits: tuple[Share, ...]
     outcomes: tuple[Share, ...]
-    letters: tuple[DeadLetterOut, ...]
+    letters: tuple[DeadLetter, ...]
     operator: bool
     tokens: bool
     mail_mode: str
@@ -104,9 +105,9 @@ async def _shown(request: Request, web: Web, error: str = "", status: HTTPStatus
 
 
 async def _board(request: Request, web: Web) -> Board:
-    figures = await get_console(web, _RECENT_S)
+    figures = await console_of(web, _RECENT_S)
     operator = is_operator(request)
-    letters = await list_dead(web, 0, _LETTERS_SHOWN) if operator and not figures.away and figures.dead_letters else []
+    letters = await web.broker.dead_letters(limit=_LETTERS_SHOWN) if operator and figures.dead_letters else []
     rates = {label: figures.rates.per_second.get(name, ()) for name, label in RATES.items()}
     return Board(
         figures=figures,

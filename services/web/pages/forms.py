@@ -1,8 +1,8 @@
 """Forms as data: what a page asks somebody for, and how what comes back is read. One template draws them all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 from countermand.kernel.money import Money
@@ -115,6 +115,15 @@ class Form:
 Values: TypeAlias = Mapping[str, str]
 
 
+def refilled(form: Form, values: Values) -> Form:
+    """The form as somebody had filled it in, after it was refused."""
+    fields = tuple(
+        one if isinstance(one, Check | Hidden) else replace(one, value=values.get(one.name, one.value))
+        for one in form.fields
+    )
+    return replace(form, fields=fields)
+
+
 def text_of(values: Values, name: str, *, required: bool = False) -> str:
     """A text as it was typed, without spaces around it.
 
@@ -143,7 +152,7 @@ def money_of(values: Values, name: str, currency: str) -> Money:
         if minor != minor.to_integral_value() or minor < 0:
             raise FormError(msg)
         return Money(amount_minor=int(minor), currency=currency)
-    except (InvalidOperation, ValueError) as error:
+    except (ArithmeticError, ValueError) as error:
         raise FormError(msg) from error
 
 

@@ -7,14 +7,12 @@ if it were loaded anew.
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from countermand.kernel.ids import is_order_id
-from services.web.hub import BACKLOG_MAX, News
 from services.web.pages.rendering import BROKER_AWAY
 from services.web.parts import Web, WebParts
 
@@ -23,8 +21,14 @@ live: Final = APIRouter()
 _ORDERS_MAX: Final = 50
 """Orders of one page."""
 
+_NONE: Final = ("",)
+"""No order has this id: a page without orders hears of the broker only."""
+
 _LOOK_S: Final = 1.0
 """How often a page that hears nothing learns whether the broker is there."""
+
+_RETRY_MS: Final = 1_000
+"""What a browser waits before it comes back."""
 
 _QUIET_LOOKS: Final = 15
 """After so many, a comment keeps proxies from closing the connection."""
@@ -42,18 +46,16 @@ async def hints(web: WebParts, order: Annotated[list[str] | None, Query()] = Non
 
 
 async def _hints(web: Web, order_ids: list[str]) -> AsyncGenerator[str]:
-    queue = asyncio.Queue[News | None](BACKLOG_MAX)
+    yield f"retry: {_RETRY_MS}\n\n"
     told: bool | None = None
     quiet = 0
-    with ExitStack() as stack:
-        for order_id in order_ids:
-            stack.enter_context(web.hub.listening(order_id)).queue = queue
-        while True:
+    with web.hub.listening(*order_ids or _NONE) as listener:
+        while not listener.overrun:
             if told is None or web.away != told:
                 told = web.away
                 yield f"event: trouble\ndata: {BROKER_AWAY if told else ''}\n\n"
             try:
-                news = await asyncio.wait_for(queue.get(), _LOOK_S)
+                news = await asyncio.wait_for(listener.queue.get(), _LOOK_S)
             except TimeoutError:
                 quiet += 1
                 if quiet % _QUIET_LOOKS == 0:

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -15,10 +15,10 @@ from countermand.kernel.ids import is_order_id, order_id_from
 from services.web.api.problems import no_order
 from services.web.pages.cards import Card, buyers_card, sellers_card
 from services.web.pages.doing import do, sent
-from services.web.pages.forms import FormError
+from services.web.pages.forms import FormError, Values, refilled
 from services.web.pages.people import NEWCOMER, buyer, chosen, remember
 from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_form, placing_terms
-from services.web.pages.rendering import fragment, page, see_other, wants_fragment
+from services.web.pages.rendering import fragment, inside, page, see_other, wants_fragment
 from services.web.pages.sheets import AT_ONCE, sheet_of
 from services.web.parts import Web, WebParts
 from services.web.readmodel.allowed import Action
@@ -29,6 +29,9 @@ orders: Final = APIRouter()
 
 CARDS: Final = 20
 """Orders on a page."""
+
+_FIELDS_MAX: Final = 50
+"""No form of ours has more."""
 
 _KNOWN: Final = 20
 """Buyers who are suggested."""
@@ -83,8 +86,8 @@ async def act(request: Request, web: WebParts, order_id: str, side: Role, action
     if wants_fragment(request) and action in AT_ONCE:
         return fragment("_card.html", card=await _buyers(web, detail, done.error))
     if done.error:
-        return _sheet(request, detail, side, action, done.error)
-    back = _inside(values.get("back", "/"))
+        return _sheet(request, detail, side, action, done.error, values)
+    back = inside(values.get("back", "/"))
     if done.event is not None and done.event.name == "CancelDialogOpened":
         return see_other(f"/orders/{order_id}/buyer/{Action.CONFIRM}?{urlencode({'back': back})}")
     if wants_fragment(request):
@@ -106,8 +109,12 @@ async def detail_of(web: Web, order_id: str) -> OrderDetail:
 
 
 async def values_of(request: Request) -> dict[str, str]:
-    """The fields of a form; a body that is none has none."""
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    """The fields of a form, as browsers send them. The guard has bounded the body; one that is no form has no fields."""
+    body = (await request.body()).decode(errors="replace")
+    try:
+        return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=_FIELDS_MAX))
+    except ValueError:
+        return {}
 
 
 async def _buyers(web: Web, detail: OrderDetail, error: str = "") -> Card:
@@ -149,20 +156,21 @@ def live_url(order_ids: Iterable[str]) -> str:
     return "/live?" + urlencode([("order", order_id) for order_id in order_ids])
 
 
-def _sheet(request: Request, detail: OrderDetail, side: Role, action: Action, error: str = "") -> Response:
+def _sheet(
+    request: Request, detail: OrderDetail, side: Role, action: Action, error: str = "", values: Values | None = None
+) -> Response:
     form = sheet_of(action, detail.view, side)
     shown = sellers_card(detail) if side is Role.SELLER else buyers_card(detail)
-    back = _inside(request.query_params.get("back", shown.back))
+    back = inside(request.query_params.get("back", shown.back))
     if form is None:
         return see_other(back)
     status = HTTPStatus.CONFLICT if error else HTTPStatus.OK
-    values = {"form": form, "error": error, "back": back, "target": f"/orders/{detail.view.order_id}/{side}/{action}"}
+    shown = {
+        "form": refilled(form, values or {}),
+        "error": error,
+        "back": back,
+        "target": f"/orders/{detail.view.order_id}/{side}/{action}",
+    }
     if wants_fragment(request):
-        return fragment("_sheet.html", status=status, **values)
-    return page(request, "sheet.html", title=form.title, section="/", status=status, **values)
-
-
-def _inside(path: str) -> str:
-    """A path of this site; another one is nobody's business."""
-    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if safe else "/"
+        return fragment("_sheet.html", status=status, **shown)
+    return page(request, "sheet.html", title=form.title, section="/", status=status, **shown)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.web.pages.rendering import moment
+from services.web.pages.rendering import short_moment
 
 LANES: Final = ("people", "order", "seller", "dispute", "notify")
 """From left to right; what people ask stands in the first."""
@@ -120,7 +120,7 @@ def _x(lane: str) -> int:
 
 
 def _when(at: datetime) -> str:
-    return moment(at).replace(f" {at.year},", "")
+    return short_moment(at)
 
 
 def _gap(before: datetime | None, at: datetime | None) -> str:
@@ -141,4 +141,7 @@ def _path(cause: Node, effect: Node) -> str:
         return f"M{cause.x - _RADIUS} {cause.y}C{bend} {cause.y} {bend} {effect.y} {effect.x - _RADIUS - 5} {effect.y}"
     side = 1 if effect.x > cause.x else -1
     start, end = cause.y + _RADIUS, effect.x - side * (_RADIUS + 5)
+    if effect.left == (side > 0):  # The label is where the arrow would come in.
+        top, middle = effect.y - _RADIUS - 5, (cause.y + effect.y) // 2
+        return f"M{cause.x} {start}C{cause.x} {middle} {effect.x} {middle} {effect.x} {top}"
     return f"M{cause.x} {start}C{cause.x} {effect.y} {cause.x + side * 10} {effect.y} {end} {effect.y}"

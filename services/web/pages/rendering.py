@@ -28,6 +28,12 @@ def moment(at: datetime) -> str:
     return f"{at:%a} {at.day} {at:%b} {at.year}, {at:%H:%M}"
 
 
+def short_moment(at: datetime) -> str:
+    """The same without the year."""
+    at = at.astimezone(UTC)
+    return f"{at:%a} {at.day} {at:%b} {at:%H:%M}"
+
+
 def left(real: datetime) -> str:
     """How long somebody has to wait until a real moment, in words. `clock.js` says the same every second."""
     return in_words(real - datetime.now(UTC))
@@ -50,6 +56,11 @@ def figure(value: float) -> str:
     if value >= 100:  # noqa: PLR2004  # Three digits stand before the point.
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def orders(count: int) -> str:
+    """So many orders."""
+    return "1 order" if count == 1 else f"{count:,} orders"
 
 
 def metric(name: str) -> str:
@@ -102,6 +113,12 @@ def see_other(path: str) -> Response:
     return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": path})
 
 
+def inside(path: str) -> str:
+    """A path of this site; another one is nobody's business."""
+    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if safe else "/"
+
+
 def error_page(request: Request, status: HTTPStatus, detail: str) -> HTMLResponse:
     """What went wrong, as a page."""
     title = _TITLES.get(status, status.phrase)
@@ -132,4 +149,4 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(moment=moment, left=left, figure=figure, metric=metric)
+_TEMPLATES.filters.update(moment=moment, left=left, figure=figure, metric=metric, orders=orders)

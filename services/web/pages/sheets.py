@@ -7,7 +7,7 @@ from countermand.contracts.base import Role
 from countermand.contracts.dispute import Stance
 from countermand.kernel.money import Money
 from services.web.pages.forms import Amount, Area, Check, Choice, Form, Hidden, Line, Option, typed_amount
-from services.web.pages.wording import CLAIMS, REASONS, REFUSALS
+from services.web.pages.wording import CLAIMS, REASONS
 from services.web.readmodel.allowed import Action, may_answer
 from services.web.readmodel.view import OrderPart, View
 
@@ -177,7 +177,10 @@ def _accept(view: View, order: OrderPart, _side: Role) -> Form | None:
 
 
 def _refuse(view: View, _order: OrderPart, _side: Role) -> Form | None:
-    grounds = tuple(Option(value, label) for value, label in REFUSALS.items())
+    grounds = (
+        Option("already_shipped", "The parcel has already been sent"),
+        Option("keeps_the_sale", "I want to keep the sale"),
+    )
     return _answering(
         view,
         Form(

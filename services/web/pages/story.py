@@ -12,7 +12,7 @@ from services.web.pages.cards import buyers_card
 from services.web.pages.orders import detail_of, live_url
 from services.web.pages.people import NEWCOMER, chosen
 from services.web.pages.picture import Step, picture
-from services.web.pages.rendering import fragment, moment, page, wants_fragment
+from services.web.pages.rendering import fragment, page, short_moment, wants_fragment
 from services.web.pages.wording import LIMITS
 from services.web.parts import WebParts
 from services.web.readmodel.timeline import Timeline, timeline
@@ -61,7 +61,9 @@ def steps_of(told: Timeline) -> list[Step]:
     limits: dict[str, list[str]] = {}
     for timer in told.timers:
         if timer.due > _set_at(told, timer.armed_by, timer.due):
-            limits.setdefault(timer.armed_by, []).append(f"{LIMITS.get(timer.name, timer.name)} {moment(timer.due)}")
+            limits.setdefault(timer.armed_by, []).append(
+                f"{LIMITS.get(timer.name, timer.name)} {short_moment(timer.due)}"
+            )
     fired = {timer.id: timer.armed_by for timer in told.timers}
     found: list[Step] = []
     for number, step in enumerate(told.steps, 1):
@@ -87,7 +89,7 @@ def lines_of(told: Timeline, steps: list[Step]) -> list[Line]:
     return [
         Line(
             number=step.number,
-            when=moment(one.simulated_at).replace(f" {one.simulated_at.year},", "") if one.simulated_at else "",
+            when=short_moment(one.simulated_at) if one.simulated_at else "",
             who=step.lane,
             what=one.text,
             because=step.because,

@@ -10,7 +10,7 @@ const show = (html) => {
   const box = dialog();
   box.innerHTML = html;
   if (!box.open) box.showModal();
-  (box.querySelector("[role=alert], input:checked, input:not([type=hidden]), textarea, button.stop, button.main") ?? box.querySelector("h1"))?.focus();
+  (box.querySelector("input:checked, input:not([type=hidden]), textarea") ?? box.querySelector("h1"))?.focus();
 };
 
 const close = () => {

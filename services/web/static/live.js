@@ -9,19 +9,24 @@ export const say = (text) => {
   if (text) document.getElementById("says").textContent = text;
 };
 
+// What a region tells, whatever is unfolded in it and however late it is.
+const told = (region) =>
+  region.outerHTML
+    .replace(/(data-until="[^"]*"[^>]*>)[^<]*/g, "$1")
+    .replace(/ open(="")?/g, "")
+    .replace(/( class="[^"]*?) ?\bfresh\b/g, "$1");
+
 // Puts a newer version of a region in the place of the old one; focus and what was unfolded stay.
 export const replace = (region, html) => {
-  if (region.dataset.html === html) return region;
   const box = document.createElement("template");
   box.innerHTML = html;
   const fresh = box.content.firstElementChild;
-  if (!fresh) return region;
+  if (!fresh || told(fresh) === told(region)) return region;
   const open = [...region.querySelectorAll("details[open][id]")].map((one) => one.id);
   const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
   if (fresh.dataset.says !== region.dataset.says) say(fresh.dataset.says);
   region.replaceWith(fresh);
-  fresh.dataset.html = html;
-  fresh.classList.add("fresh");
+  if (!("every" in fresh.dataset)) fresh.classList.add("fresh");
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (focused) (document.getElementById(focused) ?? fresh.querySelector("a, button"))?.focus({ preventScroll: true });
   return fresh;
