@@ -174,6 +174,8 @@ async def test_a_stranger_is_refused_and_the_buyer_is_told(look: Opener) -> None
     await stranger.goto(f"/orders/{order_id}/buyer/open_cancel_dialog")
     await stranger.page.get_by_label("I no longer need it").check()
     await stranger.page.get_by_role("button", name="Continue").click()
+    await expect(stranger.page.get_by_text("This is not your order")).to_be_visible()
+    stranger.forgive()  # The browser reports the 409.
     await expect(card.get_by_text("Somebody who is not you tried to cancel this order")).to_be_visible()
     await expect(card.get_by_text("Waiting for payment")).to_be_visible()
 

@@ -144,8 +144,8 @@ async def test_the_picture_and_the_words_tell_the_same(stage: Stage, orders: dic
     await expect(page.locator(".picture .faint").first).to_be_attached()
 
 
-async def test_the_operators_token_opens_the_rest_of_the_console(look: Opener) -> None:
-    """Without it nothing can be broken; with it the mail server can."""
+async def test_the_operators_token_opens_the_rest_of_the_console(stage: Stage, look: Opener) -> None:
+    """Without it nothing can be done; with it dead letters are dealt with, and the mail server can be made to fail."""
     visitor = await look()
     page = visitor.page
     await visitor.goto("/console")
@@ -155,6 +155,11 @@ async def test_the_operators_token_opens_the_rest_of_the_console(look: Opener) -
     visitor.forgive()  # The browser reports the 403.
     await page.get_by_label("Token").fill(TOKEN)
     await page.get_by_role("button", name="Unlock").click()
+    await stage.shop.put("cmd.order.aaaaaaaaaaaaaaaaaaaaaaaa.CancelOrder", b"{}")
+    await page.get_by_role("button", name="Discard letter").click()
+    await page.get_by_label("Why").fill("nobody asked for it")
+    await page.get_by_role("dialog").get_by_role("button", name="Discard").click()
+    await expect(page.get_by_role("button", name="Discard letter")).to_have_count(0)
     await page.get_by_label("Mail server").select_option("slow")
     await page.get_by_label("Seconds").fill("1")
     await page.get_by_role("button", name="Set it").click()

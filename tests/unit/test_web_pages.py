@@ -14,7 +14,8 @@ from countermand.kernel.policy import Policy
 from services.seller.profiles import PROFILES
 from services.web.pages import wording
 from services.web.pages.asks import command_of
-from services.web.pages.cards import buyers_card, case_of, sellers_card
+from services.web.pages.cards import buyers_card, sellers_card
+from services.web.pages.cases import case_of
 from services.web.pages.charts import chart
 from services.web.pages.forms import Amount, Area, Check, Choice, Form, FormError, Hidden, Line, money_of
 from services.web.pages.picture import LANES, Step, picture
@@ -82,7 +83,7 @@ def shown_and_asked(detail: OrderDetail) -> set[Action]:
     assert detail.view.order_id in render("_desk.html", card=desk)
     if case := case_of(detail):
         assert render("_dispute.html", case=case, error="")
-    offers = {"offer_id": button.offer_id for button in card.actions if button.at_once and button.offer_id}
+    offers = {"offer_id": detail.view.order.offer.id} if detail.view.order.offer else {}
     sides = {Role.BUYER: detail.buyer_may, Role.SELLER: detail.seller_may}
     for side, actions in sides.items():
         for action in actions:

@@ -1,7 +1,7 @@
 """The pages: what people see. Rendered on the server; a few plain modules make them live.
 
-`rendering` templates into answers · `people` who looks · `cards`, `state`, `wording` an order in words (pure) · `forms`,
-`sheets`, `asks` what is asked, and the command that it becomes (pure) · `picture` an order's story as a drawing (pure) ·
+`rendering` templates into answers · `people` who looks · `cards`, `cases`, `state`, `wording` an order in words (pure) · `forms`,
+`sheets`, `asks` what is asked, and the command that it becomes (pure) · `picture`, `charts` drawings (pure) ·
 the rest: a file a page.
 """
 
@@ -16,12 +16,13 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from services.web.pages.console import console
+from services.web.pages.dead import dead
 from services.web.pages.desk import desk
 from services.web.pages.disputes import disputes
 from services.web.pages.letters import letters
 from services.web.pages.live import live
 from services.web.pages.orders import orders
-from services.web.pages.rendering import error_page
+from services.web.pages.rendering import error_page, wants_fragment
 from services.web.pages.story import story
 
 _STATIC: Final = Path(__file__).parent.parent / "static"
@@ -30,7 +31,7 @@ _STATIC: Final = Path(__file__).parent.parent / "static"
 def add_pages(app: FastAPI) -> None:
     """Add the pages to an application that has its problems already: people get them as pages."""
     pages = APIRouter(include_in_schema=False)
-    for one in (letters, orders, desk, disputes, console, live, story):  # The narrower addresses first.
+    for one in (letters, orders, desk, disputes, console, dead, live, story):  # The narrower addresses first.
         pages.include_router(one)
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -41,8 +42,9 @@ def add_pages(app: FastAPI) -> None:
 def _for_people(handler: Callable[..., Any]) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handle(request: Request, error: Exception) -> Response:
         answer: Response = await handler(request, error)
-        wanted = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
-        if not wanted or not answer.headers.get("content-type", "").startswith("application/problem+json"):
+        wanted = wants_fragment(request) or "text/html" in request.headers.get("accept", "")
+        is_problem = answer.headers.get("content-type", "").startswith("application/problem+json")
+        if not wanted or not is_problem or request.url.path.startswith("/api/"):
             return answer
         problem: dict[str, Any] = json.loads(bytes(answer.body))
         return error_page(request, HTTPStatus(answer.status_code), problem["detail"])

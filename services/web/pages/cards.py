@@ -1,17 +1,15 @@
-"""An order as a card: for its buyer, for its seller, as a case. Pure: what the templates show, ready to be shown."""
+"""An order as a card: for its buyer, or for its seller. Pure: what the templates show, ready to be shown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from countermand.contracts.base import Role, SellerRecord
-from countermand.contracts.dispute import Stance
 from countermand.kernel.money import Money
-from countermand.kernel.terms import Clock
 from services.web.pages.sheets import AT_ONCE
-from services.web.pages.state import State, Stop, state_of, way_of
+from services.web.pages.state import State, Stop, dispute_state, state_of, way_of
 from services.web.pages.wording import (
     ACTIONS,
     CLAIMS,
@@ -19,13 +17,11 @@ from services.web.pages.wording import (
     NO_BUTTON,
     REASONS,
     REFUND_CAUSES,
-    RESOLUTIONS,
-    STANCES,
     UNTIL,
 )
 from services.web.readmodel.allowed import Action
 from services.web.readmodel.answers import OrderDetail
-from services.web.readmodel.view import DisputePart, DisputePhase, OrderPart, View
+from services.web.readmodel.view import OrderPart, View
 from services.web.readmodel.waits import Due, Todo, Waits
 
 _MAIN: Final = frozenset({Action.ACCEPT, Action.TAKE_PART, Action.SETTLE, Action.RECEIVE, Action.SEND_RETURN})
@@ -50,7 +46,8 @@ _BUYERS_ORDER: Final = (
 )
 """The buyer's buttons from left to right. `CONFIRM` is in the dialog."""
 
-_QUIET_MESSAGE: Final = frozenset({Waits.NOTHING, Waits.REFUND})
+_OVER: Final = frozenset({Waits.NOTHING, Waits.REFUND})
+"""Nobody writes to the seller, or pays, while the order waits for no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class Card:
 
 def buyers_card(detail: OrderDetail, record: SellerRecord | None = None, error: str = "") -> Card:
     """What the buyer sees."""
-    view, order = detail.view, _order(detail)
+    view, order = detail.view, order_of(detail)
     back = f"/?buyer={quote(order.brief.buyer.id, safe='')}#o-{view.order_id}"
     parcel, arrives = _parcel(view, order)
     return Card(
@@ -107,7 +104,7 @@ def buyers_card(detail: OrderDetail, record: SellerRecord | None = None, error: 
         state=state_of(view),
         due=None if detail.waits is Waits.REFUND else Due(detail.waits, detail.due),  # It stands beside the money.
         until_what=UNTIL[detail.waits],
-        actions=_buttons(view, (one for one in _BUYERS_ORDER if one in _offered(detail)), Role.BUYER),
+        actions=buttons(view, (one for one in _BUYERS_ORDER if one in _offered(detail)), Role.BUYER),
         back=back,
         way=way_of(view),
         no_button=NO_BUTTON.get(detail.no_button or "", ""),
@@ -117,13 +114,13 @@ def buyers_card(detail: OrderDetail, record: SellerRecord | None = None, error: 
         method=METHODS[order.payment_method],
         parcel=parcel,
         arrives=arrives,
-        dispute=f"{view.dispute.claim} claimed: {_case_state(view.dispute).title.lower()}" if view.dispute else "",
+        dispute=f"{view.dispute.claim} claimed: {dispute_state(view.dispute).title.lower()}" if view.dispute else "",
     )
 
 
 def sellers_card(detail: OrderDetail, error: str = "") -> Card:
     """What the seller sees."""
-    view, order = detail.view, _order(detail)
+    view, order = detail.view, order_of(detail)
     back = f"/seller?seller={quote(order.brief.seller.id, safe='')}#d-{view.order_id}"
     what = _TODO.get(detail.todo)
     state = what or replace(state_of(view), text="")
@@ -132,106 +129,14 @@ def sellers_card(detail: OrderDetail, error: str = "") -> Card:
         state=state,
         due=Due(detail.waits, detail.due),
         until_what=UNTIL[detail.waits],
-        actions=_buttons(view, detail.seller_may, Role.SELLER, _MAIN_OF.get(detail.todo)),
+        actions=buttons(view, detail.seller_may, Role.SELLER, _MAIN_OF.get(detail.todo)),
         back=back,
         error=error,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a dispute."""
-
-    key: str
-    title: str
-    who: str
-    says: str
-    position: str
-    text: str
-    evidence: tuple[Any, ...]
-    offer: Any
-    card: Card
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A dispute as everybody may read it (R22)."""
-
-    view: View
-    dispute: DisputePart
-    state: State
-    clock: Clock
-    deadline: datetime | None
-    until_what: str
-    sides: tuple[Side, ...]
-
-    resolutions = RESOLUTIONS
-
-
-def case_of(detail: OrderDetail) -> Case | None:
-    """The order's dispute; nothing if it has none."""
-    view, order, dispute = detail.view, _order(detail), detail.view.dispute
-    if dispute is None:
-        return None
-    at_stake = detail.waits in _DISPUTE_WAITS
-    return Case(
-        view=view,
-        dispute=dispute,
-        state=_case_state(dispute),
-        clock=order.terms.clock,
-        deadline=detail.due if at_stake else None,
-        until_what=UNTIL[detail.waits],
-        sides=(_buyers_side(detail, order, dispute), _sellers_side(detail, order, dispute)),
-    )
-
-
-_DISPUTE_WAITS: Final = frozenset({Waits.DISPUTE_ANSWER, Waits.SETTLEMENT, Waits.RETURN})
-_DISPUTE_ACTIONS: Final = (Action.SETTLE, Action.PROPOSE, Action.SEND_RETURN, Action.ANSWER_DISPUTE)
-
-
-def _buyers_side(detail: OrderDetail, order: OrderPart, dispute: DisputePart) -> Side:
-    actions = (one for one in _DISPUTE_ACTIONS if one in detail.buyer_may)
-    return Side(
-        key="buyer",
-        title="The buyer",
-        who=order.brief.buyer.name,
-        says="Claims",
-        position=f"{dispute.claim}: {CLAIMS[dispute.ground].lower()}",
-        text=dispute.text,
-        evidence=dispute.evidence,
-        offer=dispute.offer_of(Role.BUYER),
-        card=_bare(detail, _buttons(detail.view, actions, Role.BUYER)),
-    )
-
-
-def _sellers_side(detail: OrderDetail, order: OrderPart, dispute: DisputePart) -> Side:
-    actions = (one for one in _DISPUTE_ACTIONS if one in detail.seller_may)
-    by_hand = order.brief.seller.profile == "manual"
-    return Side(
-        key="seller",
-        title="The seller",
-        who=order.brief.seller.id,
-        says="Answers",
-        position=_sellers_position(dispute),
-        text=dispute.answer_text,
-        evidence=dispute.answer_evidence,
-        offer=dispute.offer_of(Role.SELLER),
-        card=_bare(detail, _buttons(detail.view, actions, Role.SELLER) if by_hand else ()),
-    )
-
-
-def _sellers_position(dispute: DisputePart) -> str:
-    if dispute.stance is not None:
-        return STANCES[dispute.stance]
-    return STANCES[Stance.OFFERS] if dispute.offer_of(Role.SELLER) else "nothing yet"
-
-
-def _bare(detail: OrderDetail, actions: tuple[Button, ...]) -> Card:
-    back = f"/disputes/{detail.view.order_id}"
-    return Card(detail.view, state_of(detail.view), None, "", actions, back)
-
-
-def _buttons(view: View, actions: Iterable[Action], side: Role, main: Action | None = None) -> tuple[Button, ...]:
+def buttons(view: View, actions: Iterable[Action], side: Role, main: Action | None = None) -> tuple[Button, ...]:
+    """The buttons of one side, in this order; `main` stands out."""
     return tuple(
         Button(
             key=action,
@@ -250,7 +155,7 @@ def _offered(detail: OrderDetail) -> set[Action]:
     offered = set(detail.buyer_may)
     if Action.CANCEL in offered:
         offered.discard(Action.ASK_SELLER)
-    if detail.waits in _QUIET_MESSAGE:
+    if detail.waits in _OVER:
         offered -= {Action.MESSAGE, Action.PAY}
     return offered
 
@@ -271,22 +176,8 @@ def _parcel(view: View, order: OrderPart) -> tuple[str, datetime | None]:
     return "", None
 
 
-def _case_state(dispute: DisputePart) -> State:
-    if dispute.ruling is not None:
-        won = dispute.ruling.refund.amount_minor > 0
-        text = f"{RESOLUTIONS[dispute.ruling.by]}: {dispute.ruling.refund} of {dispute.claim}."
-        return State("good" if won else "ended", "Decided", text)
-    texts = {
-        DisputePhase.OPENED: State("waiting", "Waiting for the seller", "Silence grants the claim."),
-        DisputePhase.NEGOTIATING: State("moving", "Negotiating", "The two may agree; else the platform decides."),
-        DisputePhase.AGREED: State("moving", "Agreed", "The two sides agreed."),
-        DisputePhase.ESCALATED: State("waiting", "With the platform", "The platform decides."),
-        DisputePhase.RESOLVED: State("ended", "Ended", "It has ended."),
-    }
-    return texts[dispute.phase]
-
-
-def _order(detail: OrderDetail) -> OrderPart:
+def order_of(detail: OrderDetail) -> OrderPart:
+    """The order's part of the view, which every answer of the read model has."""
     if detail.view.order is None:
         msg = f"nobody has placed {detail.view.order_id}"
         raise ValueError(msg)

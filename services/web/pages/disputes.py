@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.web.api.problems import no_order
-from services.web.pages.cards import Case, case_of
+from services.web.pages.cases import Case, case_of
 from services.web.pages.orders import detail_of, live_url
 from services.web.pages.rendering import fragment, page, wants_fragment
 from services.web.parts import Web, WebParts

@@ -24,6 +24,8 @@ _READ_S: Final = 2.0
 """How long the answer waits for the read model, so that the page that follows shows what was just done."""
 
 BROKER_AWAY: Final = "The message broker does not answer. Nothing can be asked for until it is back: please try again."
+_NOT_YOURS: Final = "This is not your order. Nothing was sent to the seller, and the buyer is told of it."
+_SLOW: Final = "No answer came in time. Please try again."
 _NOT_OFFERED: Final = "Please choose one of what is offered."
 
 
@@ -46,7 +48,12 @@ async def do(web: Web, request: Request, detail: OrderDetail, side: Role, action
     if isinstance(command, OpenCancelDialog) and detail.view.order:
         record = await web.queries.seller_record(detail.view.order.brief.seller.id)
         command = command.model_copy(update={"seller_record": record})
-    return await sent(web, detail.view.order_id, command)
+    done = await sent(web, detail.view.order_id, command)
+    if done.event is not None and done.event.name == "CancelRejectedNotBuyer":
+        return Done(_NOT_YOURS)
+    if action is Action.CANCEL and not done.error and done.event is None:
+        return Done(_SLOW)  # Without its dialog there is nothing to go on with.
+    return done
 
 
 async def sent(web: Web, order_id: str, command: Command, key: str | None = None) -> Done:

@@ -16,7 +16,7 @@ from services.web.api.problems import no_order
 from services.web.pages.cards import Card, buyers_card, sellers_card
 from services.web.pages.doing import do, sent
 from services.web.pages.forms import FormError, Values, refilled
-from services.web.pages.people import NEWCOMER, buyer, chosen, remember
+from services.web.pages.people import NEWCOMER, buyer, chosen, last_as, remember
 from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_form, placing_terms
 from services.web.pages.rendering import fragment, inside, page, see_other, wants_fragment
 from services.web.pages.sheets import AT_ONCE, sheet_of
@@ -50,7 +50,7 @@ async def place(request: Request, web: WebParts) -> Response:
     id_ = chosen(request, "buyer", NEWCOMER)
     try:
         terms = placing_terms(web.clock(clock_rate_of(values)))
-        command = place_command(values, await buyer(web, id_), terms)
+        command = place_command(values, await last_as(web, id_), terms)
     except ValueError:
         return await _my_orders(
             request, web, id_, error="This order cannot be placed: something in it is too long or unknown."
@@ -84,7 +84,10 @@ async def act(request: Request, web: WebParts, order_id: str, side: Role, action
     done = await do(web, request, await detail_of(web, order_id), side, action, values)
     detail = await detail_of(web, order_id)
     if wants_fragment(request) and action in AT_ONCE:
-        return fragment("_card.html", card=await _buyers(web, detail, done.error))
+        status = HTTPStatus.CONFLICT if done.error else HTTPStatus.OK
+        answer = fragment("_card.html", status=status, card=await _buyers(web, detail, done.error))
+        answer.headers["X-Error"] = quote(done.error)
+        return answer
     if done.error:
         return _sheet(request, detail, side, action, done.error, values)
     back = inside(values.get("back", "/"))
@@ -124,9 +127,8 @@ async def _buyers(web: Web, detail: OrderDetail, error: str = "") -> Card:
 
 
 async def _my_orders(request: Request, web: Web, id_: str, after: str | None = None, error: str = "") -> Response:
-    found, who, known = await asyncio.gather(
+    found, known = await asyncio.gather(
         web.queries.orders(Which.buyer(id_), after=after, limit=CARDS),
-        buyer(web, id_),
         web.queries.people("buyer", _KNOWN),
     )
     details = await asyncio.gather(*(web.queries.order(one.order_id) for one in found.orders))
@@ -139,7 +141,7 @@ async def _my_orders(request: Request, web: Web, id_: str, after: str | None = N
         section="/",
         status=HTTPStatus.CONFLICT if error else HTTPStatus.OK,
         cards=cards,
-        buyer=who,
+        buyer=buyer(id_, found),
         known=known,
         place=place_form(secrets.token_hex(8)),
         place_more=more_fields(web.settings.web_clock_rate),

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from countermand.contracts.base import Contact
 from services.web.parts import Web
+from services.web.readmodel.answers import OrderPage
 from services.web.readmodel.lists import Which
 
 NEWCOMER: Final = "bea"
@@ -33,9 +34,13 @@ def remember(answer: Response, role: str, id_: str) -> None:
     answer.set_cookie(role, quote(id_, safe=""), max_age=_YEAR_S, samesite="lax", httponly=True)
 
 
-async def buyer(web: Web, id_: str) -> Contact:
+async def last_as(web: Web, id_: str) -> Contact:
     """The buyer of that id, with the name under which they ordered last."""
-    last = await web.queries.orders(Which.buyer(id_), limit=1)
+    return buyer(id_, await web.queries.orders(Which.buyer(id_), limit=1))
+
+
+def buyer(id_: str, last: OrderPage) -> Contact:
+    """The buyer of that id, as the newest of their orders calls them."""
     name = last.orders[0].buyer_name if last.orders else _NAMES.get(id_, id_)
     mailbox = _NOT_IN_MAILBOXES.sub("-", id_.lower()).strip("-")[:_MAILBOX_MAX] or "buyer"
     return Contact(id=id_, name=name, email=f"{mailbox}@buyers.example")

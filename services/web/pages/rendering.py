@@ -120,8 +120,10 @@ def inside(path: str) -> str:
 
 
 def error_page(request: Request, status: HTTPStatus, detail: str) -> HTMLResponse:
-    """What went wrong, as a page."""
+    """What went wrong, as a page; or as a sheet, for a module of ours."""
     title = _TITLES.get(status, status.phrase)
+    if wants_fragment(request):
+        return fragment("_trouble.html", status=status, title=title, detail=detail)
     return page(request, "error.html", title=title, status=status, code=status.value, detail=detail)
 
 

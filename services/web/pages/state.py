@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from countermand.contracts.order import Goods, Outcome
-from services.web.pages.wording import GROUNDS, OUTCOMES, REFUSALS
-from services.web.readmodel.view import Answer, DisputePhase, OrderPart, Phase, Request, View
+from services.web.pages.wording import GROUNDS, OUTCOMES, REFUSALS, RESOLUTIONS
+from services.web.readmodel.view import Answer, DisputePart, DisputePhase, OrderPart, Phase, Request, View
 
 _TONES: Final = {
     Outcome.COMPLETED: "good",
@@ -142,3 +142,19 @@ def _refused(view: View, order: OrderPart, request: Request) -> State:
     if order.tracking_asked_at is not None:
         return State("waiting", "Tracking number asked for", f"{said}. Without a number you may open a dispute.")
     return State("bad", "Request refused", f"{said}. Ask again, or ask for the tracking number.")
+
+
+def dispute_state(dispute: DisputePart) -> State:
+    """Where a dispute stands, for everybody."""
+    if dispute.ruling is not None:
+        won = dispute.ruling.refund.amount_minor > 0
+        text = f"{RESOLUTIONS[dispute.ruling.by]}: {dispute.ruling.refund} of {dispute.claim}."
+        return State("good" if won else "ended", "Decided", text)
+    texts = {
+        DisputePhase.OPENED: State("waiting", "Waiting for the seller", "Silence grants the claim."),
+        DisputePhase.NEGOTIATING: State("moving", "Negotiating", "The two may agree; else the platform decides."),
+        DisputePhase.AGREED: State("moving", "Agreed", "The two sides agreed."),
+        DisputePhase.ESCALATED: State("waiting", "With the platform", "The platform decides."),
+        DisputePhase.RESOLVED: State("ended", "Ended", "It has ended."),
+    }
+    return texts[dispute.phase]

@@ -30,8 +30,11 @@ const send = async (form, button) => {
   }
 };
 
-const failed = (form) => {
-  const text = "This did not reach the server. Please try again.";
+const isOurs = (answer) => answer && (answer.status === 204 || answer.headers.get("Content-Type")?.startsWith("text/html"));
+
+const LOST = "This did not reach the server. Please try again.";
+
+const failed = (form, text = LOST) => {
   let alert = form.parentElement.querySelector("[role=alert]");
   if (!alert) {
     alert = document.createElement("p");
@@ -44,7 +47,7 @@ const failed = (form) => {
 
 const sendSheet = async (form, button) => {
   const answer = await send(form, button);
-  if (!answer) return failed(form);
+  if (!isOurs(answer)) return failed(form);
   if (answer.status !== 204) return show(await answer.text());
   say(decodeURIComponent(answer.headers.get("X-Says") ?? ""));
   const order = answer.headers.get("X-Order");
@@ -55,8 +58,12 @@ const sendSheet = async (form, button) => {
 const sendAtOnce = async (form, button) => {
   const answer = await send(form, button);
   const region = form.closest("[data-live]");
-  if (!answer || !region) return failed(form);
-  replace(region, await answer.text());
+  if (!isOurs(answer) || !region) return failed(form);
+  const html = await answer.text();
+  if (region.matches("article")) return replace(region, html);
+  const error = decodeURIComponent(answer.headers.get("X-Error") ?? "");
+  if (error) return failed(form, error);
+  document.dispatchEvent(new CustomEvent("stale", { detail: region.dataset.order }));
 };
 
 export const openDialogs = () => {
