@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.waiting_utils import wait_for_logs
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from countermand.runtime.embedded import Supervisor, spawn
 from countermand.runtime.settings import Settings
@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.docker, needs_docker, pytest.mark.timeout(600)]
 
 async def test_a_story_ends_right_on_the_official_image(tmp_path: Path) -> None:
     supervisor = Supervisor()
-    with DockerContainer("nats:2.15-alpine").with_command(["-js"]).with_exposed_ports(4222) as nats:
-        wait_for_logs(nats, "Server is ready", timeout=60)
+    server = DockerContainer("nats:2.15-alpine").with_command(["-js"]).with_exposed_ports(4222)
+    with server.waiting_for(LogMessageWaitStrategy("Server is ready")) as nats:
         url = f"nats://{nats.get_container_host_ip()}:{nats.get_exposed_port(4222)}"
         await provisioned(url, Settings())
         async with open_mailbox(MailboxSettings(smtp_port=0, http_port=0)) as mailbox:
