@@ -7,14 +7,14 @@ from countermand.contracts.base import Owner
 from countermand.runtime.connection import inbox_of
 from countermand.runtime.names import Names
 from countermand.runtime.permissions import API, Permissions, permissions
-from countermand.runtime.streams import COMMANDS, DEAD, POLICIES, TIMERS, stream_names
+from countermand.runtime.streams import COMMANDS, DEAD, POLICIES, REPLY, TIMERS, stream_names
 from lab.system import CARDS
 
 PROVISION: Final = "provision"
 LAB: Final = "lab"
 WEB: Final = "web"
-BACKUP: Final = "backup"
 OBSERVER: Final = "observer"
+BACKUP: Final = "backup"
 
 _RECORDS: Final = (*(owner.upper() for owner in Owner), COMMANDS)
 """The streams that tell what people asked and what became of it."""
@@ -27,8 +27,8 @@ def users(names: Names) -> dict[str, Permissions]:
         WEB: _web(names),
         LAB: _lab(names),
         PROVISION: _provision(names),
-        BACKUP: _backup(names),
         OBSERVER: _observer(names),
+        BACKUP: _backup(names),
     }
 
 
@@ -38,7 +38,7 @@ def _people(user: str, names: Names) -> Permissions:
     asks = [
         *_looks(names),
         f"STREAM.MSG.GET.{names.stream(POLICIES)}",
-        *(f"DIRECT.GET.{names.stream(name)}" for name in (*_RECORDS, TIMERS, DEAD)),
+        *(f"DIRECT.GET.{names.stream(name)}" for name in (*_RECORDS, TIMERS, DEAD, REPLY)),
     ]
     return Permissions(
         publish=(*map(names.subject, says), *(f"{API}.{ask}" for ask in asks)),
@@ -86,19 +86,16 @@ def _provision(names: Names) -> Permissions:
     return Permissions(publish=tuple(f"{API}.{ask}" for ask in asks), subscribe=(f"{inbox_of(PROVISION)}.>",))
 
 
-def _backup(names: Names) -> Permissions:
-    """Copies whole streams, and makes them again on a server that has none."""
-    asks = [
-        "CONSUMER.INFO.*.*",
-        *(f"STREAM.{do}.{name}" for do in ("INFO", "SNAPSHOT", "RESTORE") for name in stream_names(names)),
-    ]
-    chunks = ("$JS.SNAPSHOT.ACK.>", "$JS.SNAPSHOT.RESTORE.>")
-    return Permissions(publish=(*(f"{API}.{ask}" for ask in asks), *chunks), subscribe=(f"{inbox_of(BACKUP)}.>",))
-
-
 def _observer(names: Names) -> Permissions:
     """Sees how the streams and consumers are, and none of their messages."""
     return Permissions(publish=tuple(f"{API}.{ask}" for ask in _looks(names)), subscribe=(f"{inbox_of(OBSERVER)}.>",))
+
+
+def _backup(names: Names) -> Permissions:
+    """Saves whole streams, with what each service has heard, and makes them again where there are none."""
+    asks = [*_looks(names), *(f"STREAM.{do}.{name}" for do in ("SNAPSHOT", "RESTORE") for name in stream_names(names))]
+    chunks = [f"$JS.SNAPSHOT.{what}.{name}.>" for what in ("ACK", "RESTORE") for name in stream_names(names)]
+    return Permissions(publish=(*(f"{API}.{ask}" for ask in asks), *chunks), subscribe=(f"{inbox_of(BACKUP)}.>",))
 
 
 def _looks(names: Names) -> list[str]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from countermand.contracts.base import Owner
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
-from countermand.runtime.streams import stream_configs
+from countermand.runtime.streams import stream_names
 from lab.backup.manifest import Manifest, Saved, read_manifest
 from lab.backup.wire import load, save
 from lab.console import console_of, now_and_then
@@ -30,7 +30,7 @@ async def backup(nats_url: str, folder: Path) -> int:
     """
     _make_empty(folder)
     async with marketplace(nats_url) as market:
-        names = [config.name or "" for config in stream_configs(market.names, load_settings())]
+        names = stream_names(market.names)
         tell = _progress("saved")
         before = await _positions(market)
         streams = [

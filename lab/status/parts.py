@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from countermand.contracts.base import Owner
-from countermand.runtime.settings import load_settings
-from countermand.runtime.streams import TIMERS, stream_configs
+from countermand.runtime.streams import TIMERS, stream_names
 from lab.market import Market
 from lab.system import CARDS
 
@@ -62,8 +61,7 @@ async def consumers(market: Market) -> list[Consumer]:
 
 async def streams(market: Market) -> list[Stream]:
     """Every stream of the installation."""
-    names = [config.name or "" for config in stream_configs(market.names, load_settings())]
-    return list(await asyncio.gather(*(_stream(market, name) for name in names)))
+    return list(await asyncio.gather(*(_stream(market, name) for name in stream_names(market.names))))
 
 
 async def timers_armed(market: Market) -> int:

@@ -1,5 +1,6 @@
 """A system on a server that lets each user do only what is theirs, as compose has it."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ STORIES: Final = ("every-email", "everything-twice", "word-against-word")
 async def test_everybody_does_their_whole_work_as_their_own_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Provisioning, stories, reconciling, a load with its audit, a backup and its restoring; the server refused nobody anything."""
+    """Provisioning, stories, reconciling, a load with its audit, an operator's tools, a backup; the server refused nobody anything."""
     supervisor = Supervisor()
     async with guarded(tmp_path) as server, open_mailbox(MailboxSettings(smtp_port=0, http_port=0)) as mailbox:
         _become("provision", server, monkeypatch)
@@ -52,10 +53,13 @@ async def test_everybody_does_their_whole_work_as_their_own_user(
             )
             loaded = await countermand("load", *asked, environment=lab, within_s=120)
             assert loaded.code in {0, 4}, loaded.out + loaded.err  # 4: too busy a machine to start every order on time.
-            saved = await countermand("backup", str(tmp_path / "saved"), environment=server.environment("backup"))
-            assert saved.code == 0, saved.out + saved.err
+            await _operate(lab, tmp_path)
         finally:
             await supervisor.stop()
+        _become("backup", server, monkeypatch)
+        saving = server.environment("backup")
+        saved = await countermand("backup", str(tmp_path / "saved"), environment=saving)
+        assert saved.code == 0, saved.out + saved.err
         assert _violations(tmp_path / "nats-server.log") == []
     (tmp_path / "other").mkdir()
     async with guarded(tmp_path / "other") as server:
@@ -64,6 +68,26 @@ async def test_everybody_does_their_whole_work_as_their_own_user(
         audited = await countermand("audit", "--drained", environment=server.environment("lab"))
         assert audited.code == 0, audited.out + audited.err
         assert _violations(tmp_path / "other/nats-server.log") == []
+
+
+async def _operate(lab: dict[str, str], folder: Path) -> None:
+    """What an operator looks at and does; the checks of the seller leave dead letters."""
+    result = folder / "stories.json"
+    played = await countermand("story", "change-of-mind", "--json", str(result), environment=lab, within_s=120)
+    assert played.code == 0, played.out + played.err
+    order_id = json.loads(result.read_text())["stories"][0]["order_id"]
+    for asked in (
+        ("why", order_id),
+        ("conformance", "seller"),
+        ("status",),
+        ("stuck",),
+        ("dead", "list"),
+        ("dead", "show", "1"),
+        ("dead", "replay", "1", "--reason", "to try it"),
+        ("dead", "discard", "--all", "--reason", "tried"),
+    ):
+        ran = await countermand(*asked, environment=lab, within_s=120)
+        assert ran.code == 0, (asked, ran.out + ran.err)
 
 
 def _become(user: str, server: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def test_ports_are_open_to_this_machine_only_and_monitoring_to_nobody(services: 
 
 def test_nobody_is_told_a_password_but_in_a_file_of_their_own(services: dict[str, dict[str, Any]]) -> None:
     ours = {name: service for name, service in services.items() if "NATS_USER" in service.get("environment", {})}
-    assert set(ours) >= {"order", "seller", "dispute", "notify", "provision", "load", "lab"}
+    assert set(ours) >= {"order", "seller", "dispute", "notify", "provision", "load", "lab", "backup"}
     for name, service in ours.items():
         user = service["environment"]["NATS_USER"]
         mounted = {volume["source"]: volume.get("read_only") for volume in service["volumes"]}
