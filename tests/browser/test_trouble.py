@@ -30,7 +30,7 @@ async def test_web_is_restarted_in_the_middle_of_a_story(stage: Stage, look: Ope
 
     await stage.close_web()
     await expect(page.get_by_text("The server does not answer")).to_be_visible()
-    await visitor.shot("trouble-web-away")
+    await visitor.shot("trouble-web-away", whole=False)
     await dialog.get_by_role("button", name="Confirm").click()
     await expect(dialog.get_by_text("This did not reach the server")).to_be_visible()
 
