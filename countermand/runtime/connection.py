@@ -3,11 +3,16 @@
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from faststream.nats.security import NatsSecurity, NatsUserPassword
 
 from countermand.runtime.settings import ConfigurationError, Settings
+
+_REFUSALS: Final = ("permissions violation", "authorization violation", "authentication")
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,12 @@ def access(settings: Settings) -> Access:
         raise ConfigurationError(msg)
     password = _secret(settings.nats_password_file) if settings.nats_password_file else ""
     return Access(settings.nats_user, password, _trusting(settings.nats_ca_file) if settings.nats_ca_file else None)
+
+
+async def tell_refusals(error: Exception) -> None:
+    """What this process may not do shows otherwise only as an answer that never comes, or as a broker that seems away."""
+    if any(words in str(error).lower() for words in _REFUSALS):
+        _log.error("broker.refused", error=str(error))
 
 
 def inbox_of(user: str) -> str:

@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from countermand.contracts.subjects import read
 from countermand.runtime import log
 from countermand.runtime.card import Card
-from countermand.runtime.connection import access
+from countermand.runtime.connection import access, tell_refusals
 from countermand.runtime.dead import subject_of
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.failpoints import Failpoint
@@ -64,7 +64,7 @@ class Service:
             settings.nats_url.split(","),
             security=entry.security(),
             inbox_prefix=entry.inbox_prefix,
-            error_cb=_tell_refusals,
+            error_cb=tell_refusals,
             name=f"countermand-{card.name}",
             max_reconnect_attempts=_FOREVER,
             reconnect_time_wait=_RECONNECT_EVERY_S,
@@ -206,12 +206,6 @@ class Service:
                 await subscription.drain()
         self._subscriptions.clear()
         await self._lanes.give_back()
-
-
-async def _tell_refusals(error: Exception) -> None:
-    """What this process may not do shows otherwise only as an answer that never comes."""
-    if "permissions violation" in str(error).lower():
-        _log.error("broker.refused", error=str(error))
 
 
 def _lane_of(subject: str) -> str:

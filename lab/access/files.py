@@ -14,10 +14,15 @@ from countermand.runtime.permissions import Permissions
 from countermand.runtime.settings import ConfigurationError
 
 PASSWORD: Final = "password"  # noqa: S105  # A file's name.
+TOKEN: Final = "token"  # noqa: S105  # So is this.
+"""What an operator shows to the pages, in the folder of the user `web`."""
+
+WEB: Final = "web"
+
 SERVER: Final = "nats"
 """The folder with what the server includes; it holds no password of a user."""
 
-_PASSWORD_BYTES: Final = 32
+_SECRET_BYTES: Final = 32
 _ROUNDS: Final = 4
 """The fewest there are: a hash is to be slow where a password can be guessed, and 256 random bits cannot. The server
 compares at each connect."""
@@ -47,6 +52,8 @@ ALONE: Final = Server()
 def write(folder: Path, users: Mapping[str, Permissions], server: Server = ALONE) -> list[str]:
     """Write `<folder>/<user>/password` where it is missing, and `<folder>/nats/generated.conf` anew. The users that are new.
 
+    Beside web's password lies the token of its operators.
+
     Args:
         folder: each user's part may be a volume of its own.
         users: by name, what each may do.
@@ -55,7 +62,11 @@ def write(folder: Path, users: Mapping[str, Permissions], server: Server = ALONE
         ConfigurationError: something cannot be written.
     """
     try:
-        new = [user for user in (*users, *([_ROUTE] if server.routes else [])) if _make_password(folder, user)]
+        new = [
+            user for user in (*users, *([_ROUTE] if server.routes else [])) if _make_secret(folder / user / PASSWORD)
+        ]
+        if WEB in users:
+            _make_secret(folder / WEB / TOKEN)
         document: dict[str, Any] = {"authorization": {"users": _listed(folder, users)}}
         if server.tls:
             document["tls"] = _certificate(server.tls)
@@ -96,10 +107,10 @@ def _as_configuration(document: dict[str, Any]) -> str:
     return "".join(f"{json.dumps(key)}: {json.dumps(value, indent=2)}\n" for key, value in document.items())
 
 
-def _make_password(folder: Path, user: str) -> bool:
-    if (folder / user / PASSWORD).exists():
+def _make_secret(path: Path) -> bool:
+    if path.exists():
         return False
-    _put(folder / user / PASSWORD, secrets.token_hex(_PASSWORD_BYTES))
+    _put(path, secrets.token_hex(_SECRET_BYTES))
     return True
 
 

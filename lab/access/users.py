@@ -8,11 +8,11 @@ from countermand.runtime.connection import inbox_of
 from countermand.runtime.names import Names
 from countermand.runtime.permissions import API, Permissions, permissions
 from countermand.runtime.streams import COMMANDS, DEAD, POLICIES, REPLY, TIMERS, stream_names
+from lab.access.files import WEB
 from lab.system import CARDS
 
 PROVISION: Final = "provision"
 LAB: Final = "lab"
-WEB: Final = "web"
 OBSERVER: Final = "observer"
 BACKUP: Final = "backup"
 

@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from pydantic import ValidationError
 
 from countermand.runtime import log
+from countermand.runtime.connection import Access, access, tell_refusals
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.http import listening
 from countermand.runtime.main import CONFIGURATION_ERROR, new_event_loop
@@ -75,7 +76,7 @@ async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[st
     """Web, which listens at the address that comes, while the block runs. The broker may be away meanwhile, or at first.
 
     Raises:
-        ConfigurationError: the operator's token or the database cannot be used, or the address cannot be listened on.
+        ConfigurationError: the operator's token, the broker's password or the database cannot be used, or the address cannot be listened on.
         OSError: the ready file cannot be written.
     """
     async with contextlib.AsyncExitStack() as ends:
@@ -97,6 +98,7 @@ async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[st
 @contextlib.asynccontextmanager
 async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGenerator[Web]:
     names, nc = Names(common.subject_prefix), Client()
+    entry = access(common)
     hub = Hub(settings.web_live_clients)
     reader, requests = DirectReader(nc), Requests(nc)
     try:
@@ -114,7 +116,7 @@ async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGe
             mail = httpx.AsyncClient(base_url=settings.mailbox_url, timeout=_MAILBOX_S, trust_env=False)
             ends.push_async_callback(mail.aclose)
         token = settings.token()
-        linking = asyncio.create_task(_link(common, names, nc, reader, requests, follower, hub))
+        linking = asyncio.create_task(_link(common, entry, names, nc, reader, requests, follower, hub))
         ends.push_async_callback(_unlink, linking, nc)
         yield Web(
             settings=settings,
@@ -133,7 +135,14 @@ async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGe
 
 
 async def _link(
-    common: Settings, names: Names, nc: Client, reader: DirectReader, requests: Requests, follower: Follower, hub: Hub
+    common: Settings,
+    entry: Access,
+    names: Names,
+    nc: Client,
+    reader: DirectReader,
+    requests: Requests,
+    follower: Follower,
+    hub: Hub,
 ) -> None:
     """Connect, however long it takes, and follow."""
 
@@ -147,7 +156,8 @@ async def _link(
         max_reconnect_attempts=_FOREVER,
         reconnect_time_wait=_RECONNECT_EVERY_S,
         connect_timeout=_RECONNECT_EVERY_S,
-        error_cb=_say_nothing,
+        error_cb=tell_refusals,
+        **entry.options(),
     )
     await reader.start()
     await requests.start()
@@ -160,10 +170,6 @@ async def _unlink(linking: "asyncio.Task[None]", nc: Client) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await linking
     await nc.close()
-
-
-async def _say_nothing(_: Exception) -> None:
-    """What fails is told by the call that fails."""
 
 
 def _tell(address: str, ready_file: Path | None) -> None:

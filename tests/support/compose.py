@@ -17,7 +17,7 @@ import pytest
 from testcontainers.compose import DockerCompose
 
 ROOT: Final = Path(__file__).parents[2]
-SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox")
+SERVICES: Final = ("order", "seller", "dispute", "notify", "mailbox", "web")
 """What runs for as long as the system does, beside NATS."""
 
 _COMMAND_S: Final = 600
@@ -139,7 +139,8 @@ def installed(folder: Path, *overrides: str, up: Sequence[str] = ()) -> Generato
         up: more for `docker compose up`.
     """
     settings = folder / "settings.env"
-    names = {"COMPOSE_PROJECT_NAME": f"countermand-test-{secrets.token_hex(4)}", "NATS_PORT": "0", "MAILBOX_PORT": "0"}
+    names = {"COMPOSE_PROJECT_NAME": f"countermand-test-{secrets.token_hex(4)}"}
+    names |= dict.fromkeys(("NATS_PORT", "MAILBOX_PORT", "WEB_PORT"), "0")
     settings.write_text("".join(f"{name}={value}\n" for name, value in names.items()))
     files = ["docker-compose.yml", *(f"deploy/compose.{name}.yml" for name in overrides)]
     system = Installation(

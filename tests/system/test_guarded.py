@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 from countermand.runtime.embedded import Supervisor, spawn
@@ -14,6 +15,7 @@ from lab.system import CARDS, provisioned, ready
 from services.mailbox.app import MailboxSettings, open_mailbox
 from tests.support.guarded import Guarded, guarded
 from tests.support.system import countermand
+from tests.support.web import TOKEN, Site, eventually
 
 STORIES: Final = ("every-email", "everything-twice", "word-against-word")
 """Commands and their refusals, timers, a policy of its own, repeated messages, and a ruling that reads all histories."""
@@ -54,6 +56,7 @@ async def test_everybody_does_their_whole_work_as_their_own_user(
             loaded = await countermand("load", *asked, environment=lab, within_s=120)
             assert loaded.code in {0, 4}, loaded.out + loaded.err  # 4: too busy a machine to start every order on time.
             await _operate(lab, tmp_path)
+            await _visit(server.environment("web") | {"MAILBOX_URL": mailbox.http_url}, supervisor, tmp_path)
         finally:
             await supervisor.stop()
         _become("backup", server, monkeypatch)
@@ -68,6 +71,33 @@ async def test_everybody_does_their_whole_work_as_their_own_user(
         audited = await countermand("audit", "--drained", environment=server.environment("lab"))
         assert audited.code == 0, audited.out + audited.err
         assert _violations(tmp_path / "other/nats-server.log") == []
+
+
+async def _visit(web: dict[str, str], supervisor: Supervisor, folder: Path) -> None:
+    """What a buyer and an operator do over HTTP."""
+    ready_file = folder / "web.json"
+    environment = web | {"HTTP_PORT": "0", "WEB_TOKEN": TOKEN, "WEB_READY_FILE": str(ready_file)}
+    args = [sys.executable, "-m", "services.web"]
+    supervisor.add(await spawn(args, env=environment, log_path=folder / "web.log", name="web"))
+
+    async def listens() -> bool:
+        return ready_file.exists()
+
+    await eventually(listens)
+    async with httpx.AsyncClient(base_url=json.loads(ready_file.read_text())["http_url"], timeout=60) as http:
+        site = Site(str(http.base_url), http)
+        await site.is_ready()
+        order_id = await site.place()
+        trusted = {"Authorization": f"Bearer {TOKEN}"}
+        for path in (
+            f"/api/orders/{order_id}",
+            f"/api/orders/{order_id}/timeline",
+            "/",
+            "/console",
+            "/api/operator/dead",
+        ):
+            answer = await http.get(path, headers=trusted)
+            assert answer.status_code == httpx.codes.OK, answer.text
 
 
 async def _operate(lab: dict[str, str], folder: Path) -> None:

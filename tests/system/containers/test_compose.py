@@ -3,12 +3,14 @@
 import time
 from collections.abc import Generator
 
+import httpx
 import pytest
 
 from countermand.runtime.names import Names
 from lab.access.users import users
 from tests.support.compose import SERVICES, Installation, installed, needs_docker
 from tests.support.machine import to_itself
+from tests.support.web import PLACED, WAIT
 
 pytestmark = [pytest.mark.docker, needs_docker, pytest.mark.timeout(1200)]
 
@@ -32,6 +34,18 @@ def test_everything_comes_up_healthy(system: Installation) -> None:
 def test_stories_end_right(system: Installation) -> None:
     played = system.lab("story", *STORIES, check=False)
     assert played.returncode == 0, played.stdout + played.stderr
+
+
+def test_the_pages_take_an_order_and_know_their_operator(system: Installation) -> None:
+    host, port = system.get_service_host_and_port("web", 8080)
+    with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as browser:
+        assert "My orders" in browser.get("/").text
+        placed = browser.post("/api/orders", json=PLACED, headers=WAIT)
+        assert placed.status_code == httpx.codes.OK, placed.text
+        assert browser.get("/api/operator/dead").status_code == httpx.codes.UNAUTHORIZED
+        token = system.do("exec", "-T", "web", "cat", "/run/countermand/token").stdout
+        trusted = browser.get("/api/operator/dead", headers={"Authorization": f"Bearer {token}"})
+        assert trusted.status_code == httpx.codes.OK, trusted.text
 
 
 def test_no_password_is_in_an_image_an_environment_or_a_log(system: Installation) -> None:

@@ -50,7 +50,7 @@ def test_ports_are_open_to_this_machine_only_and_monitoring_to_nobody(services: 
 
 def test_nobody_is_told_a_password_but_in_a_file_of_their_own(services: dict[str, dict[str, Any]]) -> None:
     ours = {name: service for name, service in services.items() if "NATS_USER" in service.get("environment", {})}
-    assert set(ours) >= {"order", "seller", "dispute", "notify", "provision", "load", "lab", "backup"}
+    assert set(ours) >= {"order", "seller", "dispute", "notify", "web", "provision", "load", "lab", "backup"}
     for name, service in ours.items():
         user = service["environment"]["NATS_USER"]
         mounted = {volume["source"]: volume.get("read_only") for volume in service["volumes"]}
@@ -59,6 +59,6 @@ def test_nobody_is_told_a_password_but_in_a_file_of_their_own(services: dict[str
 
 
 def test_a_service_waits_for_the_streams(services: dict[str, dict[str, Any]]) -> None:
-    for name in ("order", "seller", "dispute", "notify"):
+    for name in ("order", "seller", "dispute", "notify", "web"):
         assert services[name]["depends_on"]["provision"]["condition"] == "service_completed_successfully"
     assert services["provision"]["depends_on"]["nats"]["condition"] == "service_healthy"
