@@ -101,8 +101,8 @@ async def in_a_line(market: Market, order_id: str) -> str:
     """The last thing that happened to an order, as `why` would say it."""
     try:
         last = (await timeline(market, order_id))[-1]
-    except ConfigurationError as error:
-        return str(error)
+    except ConfigurationError:
+        return "never placed"
     return f"{last.number} steps, the last one by {last.who}: {last.what}"
 
 

@@ -40,14 +40,14 @@ def show_parts(status: Status, console: Console) -> None:
         else:
             table.add_row(stream.name, "[red]missing[/red]", "", "")
     console.print(table)
-    console.print(f"{status.timers:,} timers armed, {status.letters:,} dead letters open", highlight=False)
+    console.print(f"timers armed: {status.timers:,} · dead letters open: {status.letters:,}", highlight=False)
 
 
 def show_orders(status: Status, console: Console) -> None:
     """What the open orders wait for, and what wants attention."""
     if status.orders:
         stuck = status.orders.stuck(PATIENCE_S)
-        console.print(f"{status.orders.number:,} orders open", highlight=False)
+        console.print(f"open orders: {status.orders.number:,}", highlight=False)
         table = _table("  waiting for", "orders >")
         for what, number in status.waiting():
             table.add_row(f"  {what}", f"{number:,}")
@@ -74,7 +74,12 @@ def show_stuck(found: Sequence[tuple[Waiting, Diagnosis]], orders: Orders, conso
     if len(found) > SHOWN:
         console.print(f"… and {len(found) - SHOWN:,} more; `--json` has all", highlight=False)
     number = len({waiting.order_id for waiting, _ in found})
-    console.print(f"{number or 'none'} of {orders.number:,} open orders stuck", highlight=False)
+    said = (
+        f"{number:,} of {orders.number:,} open orders stuck"
+        if number
+        else f"no order is stuck; open orders: {orders.number:,}"
+    )
+    console.print(said, highlight=False)
 
 
 def stuck_document(found: Sequence[tuple[Waiting, Diagnosis]], orders: Orders, patience_s: float) -> dict[str, Any]:

@@ -52,7 +52,7 @@ async def test_a_system_that_is_well_says_so_and_what_its_open_orders_wait_for(
     assert all(consumer["bound"] for own in found["services"].values() for consumer in own)
     assert {stream["stream"]: stream["messages"] for stream in found["streams"]}["COMMANDS"] == 6
     assert "✓ all is well" in said
-    assert "3 orders open" in said
+    assert "open orders: 3" in said
 
 
 async def test_a_system_that_is_not_well_says_what_to_run(shop: Shop, tmp_path: Path) -> None:
