@@ -20,7 +20,7 @@ from nats.js.api import DeliverPolicy
 from countermand.contracts.base import Command, Owner
 from countermand.contracts.subjects import command_subject, token
 from countermand.runtime.connection import access
-from countermand.runtime.direct import DirectReader, Stored
+from countermand.runtime.direct import DirectReader, Stored, StoreReadError
 from countermand.runtime.envelope import Delivery
 from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
@@ -215,12 +215,15 @@ async def marketplace(url: str) -> AsyncGenerator[Market]:
     """A provisioned marketplace, under the prefix that the environment says, for as long as a command needs it.
 
     Raises:
-        ConfigurationError: nobody answers there, or nobody has provisioned it.
+        ConfigurationError: nobody answers there, or not any more, or nobody has provisioned it.
     """
     market = await Market.connect(url, Names(load_settings().subject_prefix))
     try:
         await market.check()
         yield market
+    except (TimeoutError, NatsError, StoreReadError) as error:
+        msg = f"the broker does not answer as it should: {error or type(error).__name__}"
+        raise ConfigurationError(msg) from error
     finally:
         await market.close()
 

@@ -149,9 +149,16 @@ class Letters:
         raise TimeoutError(msg)
 
     async def content(self, letter: Letter) -> Stored:
-        """The letter as it is stored, with its body."""
-        [stored] = await self.reader.following(self.names.stream(DEAD), ">", letter.sequence, 1)
-        return stored
+        """The letter as it is stored, with its body.
+
+        Raises:
+            TimeoutError: a replica of the stream that lags behind was asked.
+        """
+        found = await self.reader.following(self.names.stream(DEAD), ">", letter.sequence, 1)
+        if not found:
+            msg = f"letter {letter.sequence} cannot be read yet"
+            raise TimeoutError(msg)
+        return found[0]
 
     async def heard(self, act: Act, letter: Letter) -> bool:
         """Whether the service has settled a replay."""

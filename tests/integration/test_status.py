@@ -12,8 +12,12 @@ from nats.js.api import ConsumerConfig
 
 from countermand.contracts.base import Owner
 from countermand.contracts.order import AskSellerToCancel, CancelReason
+from countermand.runtime.embedded import NatsServer
+from countermand.runtime.letters import Letters
+from countermand.runtime.settings import ConfigurationError
 from countermand.runtime.streams import TIMERS
 from lab.audit import waits
+from lab.market import marketplace
 from lab.status import command
 from lab.status.advice import turn_of
 from services.dispute.app import CARD as DISPUTE
@@ -109,6 +113,16 @@ async def test_a_deadline_without_a_timer_is_seen(shop: Shop, tmp_path: Path) ->
         [one] = (await stuck(shop, tmp_path, 0))["stuck"]
     assert (one["order_id"], one["waits_for"]) == (order_id, "the seller's answer")
     assert (one["seen"], one["command"]) == ("order has no timer for it", "docker compose restart order")
+
+
+async def test_a_broker_that_goes_away_meanwhile_is_one_clear_line(server: NatsServer, shop: Shop) -> None:
+    async def read_from_a_broker_that_dies() -> None:
+        async with marketplace(shop.settings.nats_url) as market:
+            await server.kill()
+            await Letters(market.nc, market.reader, market.names).read_on()
+
+    with pytest.raises(ConfigurationError, match="the broker does not answer as it should"):
+        await read_from_a_broker_that_dies()
 
 
 def test_whose_turn_each_wait_is() -> None:
