@@ -21,12 +21,14 @@ class Broker:
     Attributes:
         sent: how many messages the last consumer has sent, as the broker says.
         asked: the first sequence that each consumer was asked for.
+        lost: a consumer of which nobody answers.
     """
 
     def __init__(self) -> None:
         self.sent = 0
         self.asked: list[int] = []
         self.looks = 0
+        self.lost = ""
         self.consumer = ""
         self._sink: Sink | None = None
 
@@ -53,6 +55,8 @@ class Broker:
             self.consumer, self.sent = subject.rpartition(".")[2], 0
         elif ".CONSUMER.INFO." in subject:
             self.looks += 1
+            if subject.endswith(f".{self.lost}"):
+                raise TimeoutError
             answer = {"delivered": {"consumer_seq": self.sent}}
         return SimpleNamespace(data=json.dumps(answer).encode())
 
@@ -117,4 +121,18 @@ async def test_a_gap_is_asked_for_from_the_last_one_that_was_heard() -> None:
     broker.send(2, 1)
     broker.send(3, 2)
     assert (heard, broker.asked) == ([b"order.a.E.1", b"order.a.E.2", b"order.a.E.3"], [1, 2])
+    await ear.stop()
+
+
+async def test_a_consumer_lost_with_its_node_is_replaced() -> None:
+    """A cluster does not say that it is gone: nobody answers for it until the node is back."""
+    broker, heard = Broker(), list[bytes]()
+    ear = await listening(broker, heard)
+    broker.send(1, 1)
+    broker.lost = broker.consumer
+    async with asyncio.timeout(WITHIN_S):
+        while len(broker.asked) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(CHECK_S)
+    broker.send(2, 1)
+    assert (heard, broker.asked) == ([b"order.a.E.1", b"order.a.E.2"], [1, 2])
     await ear.stop()

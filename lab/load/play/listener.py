@@ -116,9 +116,12 @@ class Listener:
 
     async def _is_heard(self) -> bool:
         """Whether the consumer is there, and everything that it has sent has come: after a last message no gap would tell."""
-        answer = await self._nc.request(
-            f"$JS.API.CONSUMER.INFO.{self._stream}.{self._consumer}", b"", timeout=_ANSWER_S
-        )
+        try:
+            answer = await self._nc.request(
+                f"$JS.API.CONSUMER.INFO.{self._stream}.{self._consumer}", b"", timeout=_ANSWER_S
+            )
+        except (NatsError, TimeoutError):  # In a cluster it is silent for as long as the node is lost that had it.
+            return False
         document: dict[str, Any] = json.loads(answer.data)
         if "error" in document:
             return False
