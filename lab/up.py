@@ -26,7 +26,8 @@ async def run_until_stopped(data_dir: Path | None, clock_rate: float) -> int:
     console = Console()
     async with embedded(data_dir=data_dir) as system:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        web_url = await start_web(system, {"WEB_TOKEN": token, "WEB_CLOCK_RATE": f"{clock_rate:.17g}"})
+        ours = {"WEB_TOKEN": token, "WEB_LOADS": "true", "WEB_CLOCK_RATE": f"{clock_rate:.17g}"}
+        web_url = await start_web(system, ours)
         console.print(f"page     {web_url}")
         console.print(f"token    {token}  (for an operator's actions on the page)")
         console.print(f"NATS     {system.nats_url}")

@@ -115,10 +115,10 @@ class Child:
         if not self._runs():
             await self._launch()
 
-    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+    async def stop(self, grace_s: float = STOP_GRACE_S, by: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end, and kill it if it has not after the grace; nothing if it has ended."""
         self._wanted.clear()
-        self._signal(signal.SIGTERM)
+        self._signal(by)
         self._signal(signal.SIGCONT)  # A paused process would not hear.
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):

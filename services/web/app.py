@@ -28,6 +28,7 @@ from services.web.api.application import create_api
 from services.web.broker import Broker
 from services.web.commands import Commands
 from services.web.hub import Hub
+from services.web.loads import Loads, open_loads
 from services.web.parts import Web
 from services.web.readmodel.follow import Follower
 from services.web.readmodel.queries import Queries
@@ -116,6 +117,9 @@ async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGe
             mail = httpx.AsyncClient(base_url=settings.mailbox_url, timeout=_MAILBOX_S, trust_env=False)
             ends.push_async_callback(mail.aclose)
         token = settings.token()
+        loads: Loads | None = None
+        if settings.web_loads:
+            loads = await ends.enter_async_context(open_loads(common, settings.mailbox_url, path.parent))
         linking = asyncio.create_task(_link(common, entry, names, nc, reader, requests, follower, hub))
         ends.push_async_callback(_unlink, linking, nc)
         yield Web(
@@ -131,6 +135,7 @@ async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGe
             mail=mail,
             token=token,
             broker=Broker(nc, reader, names),
+            loads=loads,
         )
 
 

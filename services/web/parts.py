@@ -18,6 +18,7 @@ from countermand.runtime.policies import Policies
 from services.web.broker import Broker
 from services.web.commands import Commands
 from services.web.hub import Hub
+from services.web.loads import Loads
 from services.web.readmodel.answers import OrderDetail
 from services.web.readmodel.follow import Follower
 from services.web.readmodel.queries import Queries
@@ -37,6 +38,7 @@ class Web:
         mail: the mailbox's HTTP client; nothing if there is no mailbox.
         token: the operator's; nothing if operator actions are off.
         broker: the broker's own figures.
+        loads: those that operators start here; nothing if they may not.
     """
 
     settings: WebSettings
@@ -51,6 +53,7 @@ class Web:
     mail: httpx.AsyncClient | None
     token: str | None
     broker: Broker
+    loads: Loads | None
 
     @property
     def away(self) -> bool:

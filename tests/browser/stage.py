@@ -52,6 +52,7 @@ class Stage:
                 self.shop.settings.nats_url,
                 self._folder / "web.db",
                 mailbox_url=self._mailbox_url,
+                web_loads=True,
                 http_port=self._port,
             )
         )

@@ -8,6 +8,7 @@ from countermand.runtime.http import operational_routes
 from services.web.api.buying import buying
 from services.web.api.console import console
 from services.web.api.live import live
+from services.web.api.loads import loads
 from services.web.api.mail import mail
 from services.web.api.operator import operator
 from services.web.api.orders import orders
@@ -50,7 +51,7 @@ def documented_api() -> FastAPI:
         redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    for router in (orders, buying, inboxes, selling, live, mail, runs, console, operator):
+    for router in (orders, buying, inboxes, selling, live, mail, runs, console, operator, loads):
         app.include_router(router)
     add_problems(app)
     described = app.openapi

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from countermand.runtime.direct import StoreReadError
 from services.web.commands import Away, KeyReused, NoCommand
 from services.web.hub import TooManyListeners
+from services.web.loads import LoadRuns, NoLoad
 from services.web.readmodel.lists import BadCursor
 
 _RETRY_AFTER_S: Final = "1"
@@ -91,6 +92,8 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(NoCommand, _no_command)
     app.add_exception_handler(KeyReused, _key_reused)
     app.add_exception_handler(TooManyListeners, _enough)
+    app.add_exception_handler(LoadRuns, _load_runs)
+    app.add_exception_handler(NoLoad, _no_load)
     for away in (Away, TimeoutError, NatsError, StoreReadError):
         app.add_exception_handler(away, _away)
     app.add_exception_handler(Exception, _ours)
@@ -136,6 +139,14 @@ async def _enough(_: Request, __: Exception) -> Response:
     return problem_response(
         HTTPStatus.SERVICE_UNAVAILABLE, "too_many_listeners", "Too many clients follow events.", _later()
     )
+
+
+async def _load_runs(_: Request, __: Exception) -> Response:
+    return problem_response(HTTPStatus.CONFLICT, "a_load_runs", "A load runs already. Stop it, or wait for its end.")
+
+
+async def _no_load(_: Request, __: Exception) -> Response:
+    return problem_response(HTTPStatus.NOT_FOUND, "no_such_load", "There is no such load, or it has no such report.")
 
 
 async def _away(_: Request, error: Exception) -> Response:

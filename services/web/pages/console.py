@@ -13,6 +13,7 @@ from services.web.api.console import ConsoleOut, console_of
 from services.web.api.operator import COOKIE, is_operator
 from services.web.broker import DeadLetter
 from services.web.pages.charts import Chart, chart
+from services.web.pages.loads import rows_of
 from services.web.pages.orders import live_url, values_of
 from services.web.pages.rendering import fragment, page, see_other, wants_fragment
 from services.web.pages.wording import OUTCOMES, RATES, WAITS
@@ -100,6 +101,8 @@ async def _shown(request: Request, web: Web, error: str = "", status: HTTPStatus
         board=shown,
         error=error,
         modes=_MODES,
+        loads=rows_of(web) if shown.operator else (),
+        may_load=web.loads is not None,
         events=live_url(()),
     )
 
