@@ -56,7 +56,7 @@ _ALONE: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "unsafe-none",
     "Cache-Control": "no-store",
 }
-"""A report has a look of its own, and nothing else. Browsers refuse a sandboxed page that isolates itself from its opener."""
+"""A report has a look of its own, and nothing else. The HTML standard lets no sandboxed page isolate itself from its opener."""
 
 _VERDICTS: Final = {
     "pass": State("good", "pass", "All came out right."),
