@@ -14,7 +14,7 @@ from lab.plan.mix import BUILT_IN
 from services.dispute.app import CARD as DISPUTE
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
-from services.web.loads import Mix
+from services.web.load import Mix
 from tests.integration.conftest import Shop
 from tests.support.web import TOKEN, Site, a_mailbox, notify_to, open_site
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from services.web.api.operator import operator_only
 from services.web.api.problems import ProblemError, documented
-from services.web.loads import LoadBody, LoadOut, Loads
+from services.web.load import LoadBody, LoadOut
+from services.web.loads import Loads
 from services.web.parts import Web, WebParts
 
 OFF: Final = (

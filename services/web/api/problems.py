@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from countermand.runtime.direct import StoreReadError
 from services.web.commands import Away, KeyReused, NoCommand
 from services.web.hub import TooManyListeners
-from services.web.loads import LoadRuns, NoLoad
+from services.web.load import NoLoad
+from services.web.loads import LoadRuns
 from services.web.readmodel.lists import BadCursor
 
 _RETRY_AFTER_S: Final = "1"

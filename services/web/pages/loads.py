@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse, Response
 
 from services.web.api.loads import LoadId, loads_of
 from services.web.api.operator import operator_only
-from services.web.loads import DURATION_S_MAX, DURATION_S_MIN, RATE_MAX, LoadBody, LoadOut, LoadRuns, Mix
+from services.web.load import DURATION_S_MAX, DURATION_S_MIN, RATE_MAX, LoadBody, LoadOut, Mix
+from services.web.loads import LoadRuns
 from services.web.pages.forms import Choice, Form, Line, Option, Values, refilled
 from services.web.pages.orders import values_of
 from services.web.pages.rendering import fragment, page, see_other, wants_fragment
