@@ -156,7 +156,8 @@ def installed(folder: Path, *overrides: str, up: Sequence[str] = ()) -> Generato
         logs = system.do("logs", "--tail", "20", check=False)
         pytest.fail(f"{error.cmd}: {error.stderr[-2000:]}\n{logs.stdout[-8000:]}")
     finally:
-        system.do("down", "--volumes", "--remove-orphans", "--timeout", str(_ENDED_S), check=False)
+        # With every profile: else the volume that only `load` and `lab` have would stay.
+        system.do("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", str(_ENDED_S), check=False)
 
 
 def _ran(command: Sequence[str], *, check: bool) -> "subprocess.CompletedProcess[str]":
