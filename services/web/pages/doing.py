@@ -17,11 +17,12 @@ from services.web.parts import Web
 from services.web.readmodel.allowed import Action
 from services.web.readmodel.answers import OrderDetail
 
-ANSWER_WITHIN_S: Final = 5.0
+ANSWER_WITHIN_S: Final = 10.0
 """How long a person waits for what follows; the page goes on showing what comes later."""
 
-_READ_S: Final = 2.0
-"""How long the answer waits for the read model, so that the page that follows shows what was just done."""
+_READ_S: Final = 8.0
+"""How long the answer waits for the read model, so that the page that follows shows what was just done: longer than it
+waits itself for a broker that has just come back and lost its question (`READ_TIMEOUT_S`)."""
 
 BROKER_AWAY: Final = "The message broker does not answer. Nothing can be asked for until it is back: please try again."
 _NOT_YOURS: Final = "This is not your order. Nothing was sent to the seller, and the buyer is told of it."
