@@ -77,21 +77,25 @@ async def main() -> None:
     async with embedded() as system:
         url = await start_web(system, environment)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False) as http:
+        # Apart: a pool looks through all its connections at each request.
+        live = httpx.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False)
+        async with live, httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
             placed = [await _placed(http) for _ in range(20)]
             await _paints(url)
             market = await Market.connect(system.nats_url, Names())
             try:
-                await _bear(http, market, placed, options)
+                await _bear(http, live, market, placed, options)
             finally:
                 await market.close()
 
 
-async def _bear(http: httpx.AsyncClient, market: Market, placed: list[str], options: argparse.Namespace) -> None:
+async def _bear(
+    http: httpx.AsyncClient, live: httpx.AsyncClient, market: Market, placed: list[str], options: argparse.Namespace
+) -> None:
     begun = await _ends(market)
     followers = [Follower() for _ in range(options.clients)]
     since = "-".join(str(begun[owner]) for owner in Owner)
-    following = [asyncio.create_task(follower.follow(http, since)) for follower in followers]
+    following = [asyncio.create_task(follower.follow(live, since)) for follower in followers]
     await asyncio.gather(*(follower.connected.wait() for follower in followers))
     shopping = asyncio.create_task(_shop(http, options.orders))
     took_ms, failed = await _view(http, placed, options.views, options.duration)
