@@ -268,9 +268,11 @@ class Handler:
                 await self._obey(command, earlier)
 
     async def _premature(self, decision: Premature, envelope: Envelope) -> Decided:
-        """The predecessor never came: a user is told, a fact is kept for an operator."""
+        """The predecessor never came: a user is told, a fact is kept for an operator, and a reminder comes again."""
         if envelope.address.kind == "cmd":
             return await self._refuse(Refused("unknown_order", "There is no such order."), envelope)
+        if envelope.address.kind == "due":
+            return Decided((await self._arm_again(envelope)).outcome)
         msg = f"{decision.awaits} never came before {envelope.address.name}"
         raise Poison(msg)
 

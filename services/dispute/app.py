@@ -4,7 +4,7 @@ from countermand.contracts.base import Owner
 from countermand.contracts.dispute import OpenDispute
 from countermand.runtime.card import Card
 from countermand.runtime.main import run
-from services.dispute.commands import DisputeCommand, Rule
+from services.dispute.commands import DisputeCommand, GrantSilence, Rule
 from services.dispute.decider import DISPUTE
 from services.dispute.events import DisputeEvent
 from services.dispute.reactions import REACTIONS, TIMERS, inform
@@ -15,7 +15,7 @@ CARD: Card[DisputeCommand, Dispute, DisputeEvent] = Card(
     decider=DISPUTE,
     reactions=REACTIONS,
     timers=TIMERS,
-    informed=(OpenDispute, Rule),
+    informed=(OpenDispute, Rule, GrantSilence),
     inform=inform,
     reads=(Owner.ORDER, Owner.SELLER),
 )

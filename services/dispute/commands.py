@@ -38,9 +38,10 @@ class HearReply:
 
 @dataclass(frozen=True, slots=True)
 class GrantSilence:
-    """The seller's time to answer has passed (P7)."""
+    """The seller's time to answer has passed (P7). `noted`: the order has said that it waits for this dispute."""
 
     deadline_id: str
+    noted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,11 @@ def decide(command: DisputeCommand, state: Dispute, now: datetime) -> Decision[D
             )
         case AnswerDispute(), Opened() | Negotiating() | Agreed() | Escalated():
             return _NO_DISPUTE
+        case GrantSilence(deadline_id=asked, noted=False), Opened(case=case, answer_by=by) if (
+            asked == case.id and now >= by
+        ):
+            # Nobody has asked the seller yet, and the order may have ended: it decides whether there is a dispute.
+            return Premature("DisputeNoted")
         case GrantSilence(deadline_id=asked), Opened(case=case, answer_by=by) if asked == case.id and now >= by:
             facts = (f"the seller had until {by:%Y-%m-%d %H:%M} UTC to answer, and did not",)
             why = "The seller did not answer the dispute in time: the buyer's claim is granted."

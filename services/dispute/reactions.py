@@ -41,6 +41,11 @@ def inform(command: DisputeCommand, history: Sequence[Event]) -> DisputeCommand:
             return OpenCase(command, view_of(history))
         case Rule():
             return replace(command, view=view_of(history))
+        case GrantSilence(deadline_id=dispute_id):
+            noted = any(
+                isinstance(event, DisputeNoted) and event.dispute_id == dispute_id and not event.moot for event in history
+            )
+            return replace(command, noted=noted)
         case _:
             return command
 

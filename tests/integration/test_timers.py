@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from countermand.contracts.base import Owner
+from countermand.contracts.dispute import ClaimGround, OpenDispute
 from countermand.contracts.order import AskSellerToCancel, CancelReason, WithdrawCancel
+from countermand.contracts.seller import ShipOrder
 from countermand.contracts.subjects import due_subject
 from countermand.kernel.decider import Deadline
 from countermand.runtime.embedded import NatsServer
@@ -21,10 +24,12 @@ from countermand.runtime.outage import is_outage
 from countermand.runtime.streams import COMMANDS, TIMERS
 from countermand.runtime.timers import Timers
 from lab.facts import Fact
+from services.dispute.app import CARD as DISPUTE
 from services.order.app import CARD as ORDER
 from services.seller.app import CARD as SELLER
 from tests.integration.conftest import FASTEST, Shop, eventually, opened, some_order_id, terms_now
 from tests.support.orders import BUYER, place
+from tests.support.orders import SELLER as SHOPKEEPER
 
 ASK = AskSellerToCancel(actor=BUYER, reason=CancelReason.BETTER_OFFER)
 SECONDS_TO_ANSWER = 2.0
@@ -251,6 +256,30 @@ async def test_a_forged_early_hint_of_a_service_without_that_deadline_is_dropped
         await shop.settled()
         assert await shop.armed() == armed
         assert await shop.dead() == {}
+
+
+async def test_silence_in_a_dispute_counts_only_once_the_order_waits_for_the_dispute(shop: Shop) -> None:
+    """The order service is away for longer than the seller has to answer: the reminder comes again until it is back."""
+    under = terms_now(rate=FASTEST)
+    async with shop.serving(SELLER, DISPUTE):
+        async with shop.serving(ORDER):
+            order_id = await shop.place(paid=True, under=under)
+            await shop.market.send(order_id, ShipOrder(actor=SHOPKEEPER))
+            await shop.until(order_id, "ShipmentNoted")
+        claim = OpenDispute(actor=BUYER, ground=ClaimGround.NOT_RECEIVED)
+        disputed = await shop.do(order_id, claim)
+        answer_by: datetime = disputed.body.answer_by
+
+        async def is_long_past() -> bool:
+            return under.clock.simulated(datetime.now(UTC)) > answer_by + timedelta(days=2)
+
+        await eventually(is_long_past)
+        assert await shop.events(order_id, Owner.DISPUTE) == ["DisputeOpened"]
+        async with shop.serving(ORDER):
+            assert (await shop.until_over(order_id))[-1] == "OrderClosed"
+            assert await shop.events(order_id, Owner.DISPUTE) == ["DisputeOpened", "DisputeResolved"]
+            assert "RefundIssued" in await shop.events(order_id)
+            assert await shop.dead() == {}
 
 
 async def until_cancelled(shop: Shop, order_id: str) -> None:

@@ -23,6 +23,7 @@ from countermand.contracts.dispute import (
 from countermand.contracts.order import (
     CancelExpired,
     CancelWithdrawn,
+    DisputeNoted,
     Outcome,
     ShipmentNoted,
     TrackingAsked,
@@ -45,6 +46,7 @@ from services.dispute.commands import (
 )
 from services.dispute.decider import DISPUTE
 from services.dispute.events import DisputeEvent
+from services.dispute.reactions import inform
 from services.dispute.state import Case, Dispute, Opened, Quiet
 from services.dispute.view import View, view_of
 from tests.support.disputes import (
@@ -371,9 +373,9 @@ def test_what_is_owed_is_never_negative() -> None:
 def test_p7_silence_grants_the_claim() -> None:
     """Five days, to the last moment."""
     OPEN.wants(Deadline("DisputeAnswerDue", "e1", later(days=5)))
-    OPEN.when(GrantSilence("e1"), at=later(days=5) - timedelta(microseconds=1)).then(None)
+    OPEN.when(GrantSilence("e1", noted=True), at=later(days=5) - timedelta(microseconds=1)).then(None)
     (
-        OPEN.when(GrantSilence("e1"), at=later(days=5))
+        OPEN.when(GrantSilence("e1", noted=True), at=later(days=5))
         .then(
             granted(
                 Resolution.SILENCE,
@@ -388,10 +390,24 @@ def test_p7_silence_grants_the_claim() -> None:
     slower.when(opening(claim(), *ARRIVED), at=START).then(opened(at=START, answer_within_days=9))
 
 
+def test_p7_silence_waits_until_the_order_has_said_that_it_waits_for_the_dispute() -> None:
+    """Else a claim could be granted over an order that had ended before it heard of the dispute (I1, I3)."""
+    OPEN.when(GrantSilence("e1"), at=later(days=5)).then(Premature("DisputeNoted"))
+    OPEN.when(GrantSilence("e1"), at=later(days=5) - timedelta(microseconds=1)).then(None)
+    noted = DisputeNoted(dispute_id="e1", moot=False, seller=None, claim=None)
+    for history, is_noted in (
+        ((), False),
+        ((noted,), True),
+        ((noted.model_copy(update={"moot": True}),), False),
+        ((noted.model_copy(update={"dispute_id": "e0"}),), False),
+    ):
+        assert inform(GrantSilence("e1"), history) == GrantSilence("e1", noted=is_noted)
+
+
 @in_every_phase(but=("open",))
 def test_p7_the_end_of_the_sellers_time_means_nothing_once_it_has_answered(spec: DisputeSpec) -> None:
-    spec.when(GrantSilence("e1"), at=later(days=50)).then(None)
-    OPEN.when(GrantSilence("e0"), at=later(days=50)).then(None)
+    spec.when(GrantSilence("e1", noted=True), at=later(days=50)).then(None)
+    OPEN.when(GrantSilence("e0", noted=True), at=later(days=50)).then(None)
 
 
 def conceded() -> DisputeResolved:

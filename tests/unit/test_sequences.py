@@ -1,5 +1,6 @@
 """Each decider alone, asked anything in any order; and what holds of every state of every history."""
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any, Final
@@ -250,7 +251,7 @@ DISPUTE_COMMANDS: Final = st.one_of(
     ),
     st.builds(AcceptSettlement, actor=_SIDES, offer_id=_IDS),
     st.builds(SendReturn, actor=_SIDES, dispute_id=_FIRST),
-    st.builds(dispute_commands.GrantSilence, _FIRST),
+    st.builds(dispute_commands.GrantSilence, _FIRST, st.booleans()),
     st.builds(dispute_commands.EndNegotiation, _IDS),
     st.builds(dispute_commands.EndReturn, _IDS),
     st.builds(dispute_commands.HearScan, _WHEN),
@@ -380,6 +381,8 @@ def examine(service: Service) -> None:
         for deadline in deadlines:
             assert deadline.id in service.ids, f"{deadline} names no event"
             remind = service.timers[deadline.name](deadline.id)
+            if isinstance(remind, dispute_commands.GrantSilence):
+                remind = replace(remind, noted=True)
             early = deadline.due - timedelta(microseconds=1)
             assert service.decider.decide(remind, state, early) is None, f"I8: {deadline} came early and counted"
             due = service.decider.decide(remind, state, deadline.due)
