@@ -43,7 +43,8 @@ def inform(command: DisputeCommand, history: Sequence[Event]) -> DisputeCommand:
             return replace(command, view=view_of(history))
         case GrantSilence(deadline_id=dispute_id):
             noted = any(
-                isinstance(event, DisputeNoted) and event.dispute_id == dispute_id and not event.moot for event in history
+                isinstance(event, DisputeNoted) and event.dispute_id == dispute_id and not event.moot
+                for event in history
             )
             return replace(command, noted=noted)
         case _:
