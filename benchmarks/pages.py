@@ -1,15 +1,17 @@
 """What one web service bears: `uv run python -m benchmarks.pages [--clients 500] [--views 300] [--duration 30]`.
 
 On an embedded system orders arrive and are cancelled, clients follow all events live, and pages are opened at a constant
-rate, each due at its planned moment. Prints how long views took from that moment, how many were late or failed, and how
-many events each live client missed or got twice, compared with the streams. With a Chromium on the machine, also the first
-contentful paint of My orders while nothing else goes on.
+rate, each due at its planned moment: in turn some buyer's orders and some order's story. Prints how long views took from
+that moment, how many failed, and how many events each live client missed or got twice, compared with the streams. With a
+Chromium on the machine, also the first contentful paint of My orders while nothing else goes on, and beside it that of an
+answer of fifteen bytes: what the browser itself takes.
 """
 
 import argparse
 import asyncio
 import itertools
 import os
+import re
 import secrets
 import shutil
 import statistics
@@ -18,19 +20,30 @@ from collections import Counter
 from typing import Any, Final
 
 import httpx
+import psutil
 from rich.console import Console
 
 from countermand.contracts.base import Owner
 from countermand.runtime.names import Names
 from lab.market import Market
-from lab.system import embedded, start_web
+from lab.system import System, embedded, start_web
 
 PAINTS: Final = 20
 SETTLED_S: Final = 10.0
 """What the last events get to reach the clients."""
 
+VIEWERS: Final = 64
+"""Connections over which pages are opened; a page that finds none free waits, and its wait counts."""
+
+READ_BYTES: Final = 1 << 16
+EVENT_ID: Final = re.compile(rb"^id: (\S+)\n", re.MULTILINE)
+LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+
+BUYERS: Final = 50
+ORDERS: Final = 4
+"""Buyers, and the orders that each has before it begins."""
+
 ORDER: Final[dict[str, Any]] = {
-    "buyer": {"id": "ann", "name": "Ann Buyer", "email": "ann@buyers.example"},
     "seller": {"id": "lamps", "profile": "prompt"},
     "item": "Desk lamp",
     "price": {"amount_minor": 1999, "currency": "USD"},
@@ -47,22 +60,43 @@ class Follower:
     """A live client that keeps the ids of the events that it got."""
 
     def __init__(self) -> None:
-        self.got: Counter[str] = Counter()
+        self.got: Counter[bytes] = Counter()
         self.connected = asyncio.Event()
 
-    async def follow(self, http: httpx.AsyncClient, since: str) -> None:
-        """Until cancelled; comes back where it was if the connection ends, as a browser does."""
-        last = since
-        while True:
-            try:
-                async with http.stream("GET", "/api/events", headers={"Last-Event-ID": last}, timeout=None) as answer:
-                    self.connected.set()
-                    async for line in answer.aiter_lines():
-                        if line.startswith("id: "):
-                            last = line[4:]
-                            self.got[last] += 1
-            except httpx.HTTPError:
-                await asyncio.sleep(1)
+    async def follow(self, host: str, since: str) -> None:
+        """Until cancelled, or until the server ends it. HTTP/1.0 has no chunks: what comes is the events."""
+        reader, writer = await asyncio.open_connection(*host.split(":"))
+        writer.write(f"GET /api/events HTTP/1.0\r\nHost: {host}\r\nLast-Event-ID: {since}\r\n\r\n".encode())
+        rest = b""
+        while data := await reader.read(READ_BYTES):
+            self.connected.set()
+            whole, _, rest = (rest + data).rpartition(b"\n")
+            self.got.update(EVENT_ID.findall(whole + b"\n"))
+
+
+class Viewer:
+    """A browser's connection, over which one page after another is opened."""
+
+    def __init__(self, host: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._host = host
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def connect(cls, host: str) -> "Viewer":
+        """Ready for the first page."""
+        return cls(host, *await asyncio.open_connection(*host.split(":")))
+
+    async def view(self, page: str) -> bool:
+        """Whether the page came, whole and with 200."""
+        self._writer.write(f"GET {page} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
+        try:
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            length = LENGTH.search(head)
+            await self._reader.readexactly(int(length[1]) if length else 0)
+        except (OSError, EOFError):
+            return False
+        return head.startswith(b"HTTP/1.1 200") and length is not None
 
 
 async def main() -> None:
@@ -76,29 +110,28 @@ async def main() -> None:
     environment = {"WEB_TOKEN": secrets.token_hex(16), "WEB_REQUESTS_PER_S": "0", "WEB_CLOCK_RATE": "1440"}
     async with embedded() as system:
         url = await start_web(system, environment)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        # Apart: a pool looks through all its connections at each request.
-        live = httpx.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False)
-        async with live, httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
-            placed = [await _placed(http) for _ in range(20)]
+        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
+            placed = [await _placed(http, number % BUYERS) for number in range(BUYERS * ORDERS)]
             await _paints(url)
             market = await Market.connect(system.nats_url, Names())
             try:
-                await _bear(http, live, market, placed, options)
+                await _bear(http, url.removeprefix("http://"), market, placed, options, system)
             finally:
                 await market.close()
 
 
 async def _bear(
-    http: httpx.AsyncClient, live: httpx.AsyncClient, market: Market, placed: list[str], options: argparse.Namespace
+    http: httpx.AsyncClient, host: str, market: Market, placed: list[str], options: argparse.Namespace, system: System
 ) -> None:
     begun = await _ends(market)
     followers = [Follower() for _ in range(options.clients)]
     since = "-".join(str(begun[owner]) for owner in Owner)
-    following = [asyncio.create_task(follower.follow(live, since)) for follower in followers]
+    following = [asyncio.create_task(follower.follow(host, since)) for follower in followers]
     await asyncio.gather(*(follower.connected.wait() for follower in followers))
     shopping = asyncio.create_task(_shop(http, options.orders))
-    took_ms, failed = await _view(http, placed, options.views, options.duration)
+    used = _cpu_s(system)
+    took_ms, failed = await _view(host, placed, options.views, options.duration)
+    used = {name: (after - used[name]) / options.duration for name, after in _cpu_s(system).items()}
     shopping.cancel()
     await asyncio.gather(shopping, return_exceptions=True)
     await asyncio.sleep(SETTLED_S)
@@ -117,42 +150,58 @@ async def _bear(
     say(
         f"{options.clients} live clients, {events:,} events: {lost:,} lost, {twice:,} twice, of {events * options.clients:,}"
     )
+    say(f"cores used meanwhile: {', '.join(f'{name} {share:.2f}' for name, share in used.items())}")
+
+
+def _cpu_s(system: System) -> dict[str, float]:
+    """Seconds of CPU that each process has used so far."""
+    pids = {name: child.pid for name, child in system.services.items()} | {"nats": system.nats.pid, "this": os.getpid()}
+    return {name: sum(psutil.Process(pid).cpu_times()[:2]) for name, pid in pids.items()}
 
 
 async def _ends(market: Market) -> dict[Owner, int]:
     return {owner: (await market.js.stream_info(owner.upper())).state.last_seq for owner in Owner}
 
 
-async def _placed(http: httpx.AsyncClient) -> str:
-    answer = await http.post("/api/orders", json=ORDER, headers={"Prefer": "wait=10"})
+async def _placed(http: httpx.AsyncClient, buyer: int) -> str:
+    body = ORDER | {"buyer": {"id": f"b{buyer}", "name": "Ann Buyer", "email": f"b{buyer}@buyers.example"}}
+    answer = await http.post("/api/orders", json=body, headers={"Prefer": "wait=10"})
     answer.raise_for_status()
     return str(answer.json()["order_id"])
 
 
 async def _shop(http: httpx.AsyncClient, per_s: float) -> None:
     """Buyers place orders and ask to cancel them."""
-    while True:
-        order_id = await _placed(http)
+
+    async def buy(buyer: int) -> None:
+        order_id = await _placed(http, buyer)
         await http.post(f"/api/orders/{order_id}/ask-seller", json={"reason": "no_longer_needed"})
-        await asyncio.sleep(1 / per_s)
+
+    async with asyncio.TaskGroup() as buyers:
+        for number in itertools.count():
+            buyers.create_task(buy(number % BUYERS))
+            await asyncio.sleep(1 / per_s)
 
 
-async def _view(http: httpx.AsyncClient, placed: list[str], per_s: float, duration_s: float) -> tuple[list[float], int]:
+async def _view(host: str, placed: list[str], per_s: float, duration_s: float) -> tuple[list[float], int]:
     """Milliseconds from the moment at which each view was due, sorted; and how many were not answered with 200."""
     pages = itertools.cycle(
-        ["/?buyer=ann", *(f"/orders/{order_id}" for order_id in placed[:3]), "/api/orders?buyer=ann"]
+        page
+        for number, order_id in enumerate(placed)
+        for page in (f"/?buyer=b{number % BUYERS}", f"/orders/{order_id}")
     )
+    free: asyncio.Queue[Viewer] = asyncio.Queue()
+    for _ in range(VIEWERS):
+        free.put_nowait(await Viewer.connect(host))
     took_ms: list[float] = []
     failed = 0
 
     async def view(page: str, due: float) -> None:
         nonlocal failed
-        try:
-            answer = await http.get(page, follow_redirects=True)
-            failed += not answer.is_success
-        except httpx.HTTPError:
-            failed += 1
+        viewer = await free.get()
+        failed += not await viewer.view(page)
         took_ms.append((time.perf_counter() - due) * 1e3)
+        free.put_nowait(viewer)
 
     begun = time.perf_counter()
     async with asyncio.TaskGroup() as views:
@@ -173,25 +222,26 @@ async def _paints(url: str) -> None:
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        painted_ms: list[float] = []
+        painted: dict[str, list[float]] = {"/healthz": [], "/?buyer=b0": []}
         for _ in range(PAINTS):
-            context = await browser.new_context()  # Nothing is cached.
-            page = await context.new_page()
-            await page.goto(f"{url}/?buyer=ann")
-            painted_ms.append(
-                await page.evaluate(
-                    "() => new Promise(done => new PerformanceObserver(list => list.getEntries().forEach(entry =>"
-                    " entry.name === 'first-contentful-paint' && done(entry.startTime)))"
-                    ".observe({type: 'paint', buffered: true}))"
+            for page, painted_ms in painted.items():
+                context = await browser.new_context()  # Nothing is cached.
+                tab = await context.new_page()
+                await tab.goto(url + page)
+                painted_ms.append(
+                    await tab.evaluate(
+                        "() => new Promise(done => new PerformanceObserver(list => list.getEntries().forEach(entry =>"
+                        " entry.name === 'first-contentful-paint' && done(entry.startTime)))"
+                        ".observe({type: 'paint', buffered: true}))"
+                    )
                 )
-            )
-            await context.close()
+                await context.close()
         await browser.close()
-    painted_ms.sort()
-    say(
-        f"first contentful paint of My orders, 20 orders, nothing cached: median {statistics.median(painted_ms):.0f} ms, "
-        f"max of {PAINTS} {painted_ms[-1]:.0f} ms; {os.cpu_count()} cores"
-    )
+    for page, painted_ms in painted.items():
+        say(
+            f"first contentful paint of {page}, nothing cached: median {statistics.median(painted_ms):.0f} ms, "
+            f"p90 {sorted(painted_ms)[round(0.9 * PAINTS) - 1]:.0f} ms, max of {PAINTS} {max(painted_ms):.0f} ms"
+        )
 
 
 if __name__ == "__main__":

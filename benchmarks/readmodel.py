@@ -1,7 +1,8 @@
 """How fast the read model is filled, and how fast its lists answer: `python -m benchmarks.readmodel --orders 1000000`.
 
 The file is filled through the projection and the row writer with events made up here: placed, and then mostly requested,
-accepted, cancelled, closed and told, as the streams of many cancelled orders would have it. Then each list is asked many
+accepted, cancelled, closed and told, as the streams of many cancelled orders would have it; some wait for a seller's
+answer, some are in dispute. Then each list is asked many
 times; no broker runs.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from countermand.contracts.base import Brief, Contact, Event, Owner, SellerRef
+from countermand.contracts.dispute import ClaimGround, DisputeOpened
 from countermand.contracts.notify import EmailSent
 from countermand.contracts.order import (
     CancelGround,
@@ -31,7 +33,7 @@ from countermand.contracts.order import (
     Outcome,
     PaymentMethod,
 )
-from countermand.contracts.seller import SellerAccepted
+from countermand.contracts.seller import RequestHeard, SellerAccepted
 from countermand.kernel.ids import order_id_from
 from countermand.kernel.money import Money
 from countermand.kernel.policy import Policy, PromisedEmail
@@ -50,6 +52,9 @@ BUYERS: Final = 1_000
 SELLERS: Final = 50
 STAY_OPEN: Final = 10
 """One order of so many is only placed."""
+
+DISPUTED: Final = 100
+"""One order of so many has an open dispute. The first seller answers by hand, and has answered nobody."""
 
 ROUNDS: Final = 200
 
@@ -96,22 +101,31 @@ def _life(order_id: str, number: int, at: datetime) -> Iterator[tuple[Owner, Eve
             ship_by=None,
         ),
     )
+    request_id = f"{order_id}:CancelRequested"
+    requested = CancelRequested(
+        brief=brief,
+        path=CancelPath.SELF_SERVICE,
+        reason=CancelReason.BETTER_OFFER,
+        dialog_id="d",
+        paid=False,
+        requested_at=at,
+        answer_by=at,
+        consent_required=True,
+    )
+    if number % SELLERS == 0:
+        yield Owner.ORDER, requested
+        yield Owner.SELLER, RequestHeard(seller=brief.seller, request_id=request_id, answers_at=None)
+        return
+    if number % DISPUTED == 1:
+        ground, claim = ClaimGround.NOT_SENT, brief.price
+        opened = DisputeOpened(
+            brief=brief, ground=ground, claim=claim, text="", evidence=(), opened_at=at, answer_by=at
+        )
+        yield Owner.DISPUTE, opened
+        return
     if number % STAY_OPEN == 0:
         return
-    request_id = f"{order_id}:CancelRequested"
-    yield (
-        Owner.ORDER,
-        CancelRequested(
-            brief=brief,
-            path=CancelPath.SELF_SERVICE,
-            reason=CancelReason.BETTER_OFFER,
-            dialog_id="d",
-            paid=False,
-            requested_at=at,
-            answer_by=at,
-            consent_required=True,
-        ),
-    )
+    yield Owner.ORDER, requested
     yield Owner.SELLER, SellerAccepted(request_id=request_id)
     ground = CancelGround.SELLER_AGREED
     yield Owner.ORDER, OrderCancelled(brief=brief, ground=ground, request_id=request_id, refund_due_minor=0)
@@ -154,7 +168,7 @@ async def ask(path: Path, orders: int) -> None:
     def some_order() -> str:
         return order_id_from("benchmark", rnd.randrange(orders))
 
-    middle = (await queries.orders(limit=1)).orders[0].placed_real_at
+    middle = (await queries.orders(limit=1)).orders[0].view.placed.placed_real_at
     half = f"{int((middle - timedelta(milliseconds=orders // 2)).timestamp() * 1e6)}-{'0' * 24}"
     questions: dict[str, Callable[[], Awaitable[object]]] = {
         "one order": lambda: queries.order(some_order()),

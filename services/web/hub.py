@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +18,9 @@ from services.web.readmodel.store import Batch
 BACKLOG_MAX: Final = 2_000
 """Events that a live client may be behind; one that is slower is disconnected, and goes on from its last event."""
 
+PACE_S: Final = 0.1
+"""Live clients are woken at most so often: the first event after a rest at once, what comes close behind it together."""
+
 _log = structlog.get_logger()
 
 Cursor = tuple[int, ...]
@@ -28,28 +31,47 @@ OWNERS: Final = tuple(Owner)
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One event for live clients. `data`: its JSON, made once for all of them."""
+    """One event for live clients. `frame`: as a server-sent event, made once for all of them."""
 
-    owner: Owner
-    sequence: int
     order_id: str
-    data: str
+    frame: str
 
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """A live client's queue. `order_ids`: of which orders; none: of all. `overrun`: it was too slow, and gets no more."""
+    """A live client. `order_ids`: of which orders it hears; none: of all. `ended`: it was too slow, or is to go, and gets no more."""
 
     order_ids: tuple[str, ...] = ()
-    queue: "asyncio.Queue[News | None]" = field(default_factory=lambda: asyncio.Queue[News | None](BACKLOG_MAX))
-    overrun: bool = False
+    ended: bool = False
+    _news: list[News] = field(default_factory=list[News])
+    _awake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def put(self, news: News | None) -> None:
-        """Never waits: who is too slow is told so and let go."""
-        try:
-            self.queue.put_nowait(news)
-        except asyncio.QueueFull:
-            self.overrun = True
+    async def heard(self, within_s: float) -> list[News]:
+        """What came since the last time, once there is something; nothing if nothing comes, or it has ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._awake.wait()
+        self._awake.clear()
+        news, self._news = self._news, []
+        return news
+
+    def put(self, news: News) -> bool:
+        """Keep it until the next waking; false if there is too much of it."""
+        if len(self._news) >= BACKLOG_MAX:
+            self.end()
+            return False
+        self._news.append(news)
+        return True
+
+    def wake(self) -> None:
+        """Let it take what there is."""
+        if self._news:
+            self._awake.set()
+
+    def end(self) -> None:
+        """Let it go."""
+        self.ended = True
+        self._awake.set()
 
 
 class TooManyListeners(Exception):
@@ -67,6 +89,8 @@ class Hub:
         self.positions: dict[Owner, int] = dict.fromkeys(OWNERS, 0)
         self.listeners = 0
         self.overruns = 0
+        self._waking: asyncio.TimerHandle | None = None
+        self._woken_at = 0.0
 
     @property
     def cursor(self) -> Cursor:
@@ -81,21 +105,20 @@ class Hub:
     def begin(self, positions: Mapping[Owner, int]) -> None:
         """Go on from here. Who has heard something else is let go, and comes back with the last event that it has."""
         if dict(positions) != self.positions:
-            for listener in self._listeners():
-                listener.overrun = True
-                listener.put(None)
+            self.close()
         self.positions = dict(positions)
 
     def publish(self, batch: Batch) -> None:
         """Pass a batch on, which the read model has written."""
         owner = Owner(batch.stream)
-        self.positions[owner] = batch.last
         for fact in batch.facts:
+            self.positions[owner] = fact.sequence
             self.ring(fact.order_id)
             if self._everything or fact.order_id in self._orders:
-                news = news_of(fact)
+                news = news_of(fact, self.cursor)
                 for listener in (*self._everything, *self._orders.get(fact.order_id, ())):
                     self._put(listener, news)
+        self.positions[owner] = batch.last
 
     def ring(self, order_id: str) -> None:
         """Wake whoever waits for anything about that order."""
@@ -142,23 +165,31 @@ class Hub:
     def close(self) -> None:
         """Let every live client go."""
         for listener in self._listeners():
-            listener.put(None)
+            listener.end()
 
     def _listeners(self) -> set[Listener]:
         return self._everything.union(*self._orders.values())
 
     def _put(self, listener: Listener, news: News) -> None:
-        if listener.overrun:
+        if listener.ended:
             return
-        listener.put(news)
-        if listener.overrun:
+        if not listener.put(news):
             self.overruns += 1
             _log.warning("live.overrun", order_ids=listener.order_ids, behind=BACKLOG_MAX)
+        elif self._waking is None:
+            loop = asyncio.get_running_loop()
+            self._waking = loop.call_at(max(loop.time(), self._woken_at + PACE_S), self._wake)
+
+    def _wake(self) -> None:
+        self._waking, self._woken_at = None, asyncio.get_running_loop().time()
+        for listener in self._listeners():
+            listener.wake()
 
 
-def news_of(fact: Fact) -> News:
-    """An event as live clients and timelines get it."""
-    return News(fact.owner, fact.sequence, fact.order_id, json.dumps(document_of(fact), separators=(",", ":")))
+def news_of(fact: Fact, cursor: Cursor) -> News:
+    """An event as live clients get it. `cursor`: where somebody goes on who comes back with it."""
+    data = json.dumps(document_of(fact), separators=(",", ":"))
+    return News(fact.order_id, f"id: {'-'.join(map(str, cursor))}\ndata: {data}\n\n")
 
 
 def document_of(fact: Fact) -> dict[str, Any]:

@@ -96,5 +96,10 @@ def web_of(connection: HTTPConnection) -> Web:
     return connection.app.state.web
 
 
-WebParts = Annotated[Web, Depends(web_of)]
+async def _web(connection: HTTPConnection) -> Web:
+    """On the event loop: FastAPI has a thread call what is not async."""
+    return web_of(connection)
+
+
+WebParts = Annotated[Web, Depends(_web)]
 """As a parameter of an endpoint."""

@@ -1,5 +1,6 @@
 """Who waits for news gets all of it, or is let go; and nobody asks more often than allowed."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -22,36 +23,58 @@ def batch(first: int, last: int, order_id: str = "o1") -> Batch:
     return Batch("seller", "2026", last, facts, {})
 
 
-def test_a_client_that_is_too_slow_is_let_go_and_the_others_are_not() -> None:
-    """Its queue is bounded: it comes back with the last event that it has."""
+async def test_a_client_that_is_too_slow_is_let_go_and_the_others_are_not() -> None:
+    """What waits for it is bounded: it comes back with the last event that it has."""
     hub = Hub(10)
     with hub.listening() as slow, hub.listening("o1") as quick:
-        for number in range(1, BACKLOG_MAX + 2):
-            hub.publish(batch(number, number))
-            assert quick.queue.get_nowait()
-        assert (slow.overrun, quick.overrun, hub.overruns) == (True, False, 1)
+        for number in range(1, BACKLOG_MAX + 2, 500):
+            hub.publish(batch(number, number + 499))
+            assert len(await quick.heard(5)) == 500
+        assert (slow.ended, quick.ended, hub.overruns) == (True, False, 1)
+        assert len(await slow.heard(5)) == BACKLOG_MAX
     assert hub.listeners == 0
 
 
-def test_only_news_of_the_orders_asked_for_arrives() -> None:
+async def test_only_news_of_the_orders_asked_for_arrives() -> None:
     hub = Hub(10)
     with hub.listening("o1", "o2") as two, hub.bell("o3") as bell:
         for number, order_id in enumerate(("o1", "o2", "o3"), 1):
             hub.publish(batch(number, number, order_id))
-        heard = [news.order_id for _ in range(two.queue.qsize()) if (news := two.queue.get_nowait())]
-        assert heard == ["o1", "o2"]
+        assert [news.order_id for news in await two.heard(5)] == ["o1", "o2"]
+        assert await two.heard(0.01) == []
         assert bell.is_set()
     assert hub.cursor == tuple(3 if owner is Owner.SELLER else 0 for owner in OWNERS)
 
 
-def test_who_followed_something_else_is_let_go() -> None:
+async def test_an_event_carries_the_place_where_somebody_goes_on_who_has_it() -> None:
+    hub = Hub(10)
+    hub.begin({**hub.positions, Owner.ORDER: 7})
+    with hub.listening() as listener:
+        hub.publish(batch(4, 5))
+        ids = [news.frame.splitlines()[0] for news in await listener.heard(5)]
+    assert ids == ["id: 7-4-0-0", "id: 7-5-0-0"]
+
+
+async def test_what_comes_close_together_is_heard_together() -> None:
+    """A client is woken for the first event at once, and then not for each one."""
+    hub = Hub(10)
+    with hub.listening() as listener:
+        hub.publish(batch(1, 1))
+        assert len(await listener.heard(5)) == 1
+        for number in range(2, 7):
+            hub.publish(batch(number, number))
+            await asyncio.sleep(0)
+        assert len(await listener.heard(5)) == 5
+
+
+async def test_who_followed_something_else_is_let_go() -> None:
     """As after an outage in which the read model went on unheard: what was missed is in the streams."""
     hub = Hub(10)
     with hub.listening() as listener:
         hub.begin(hub.positions)
-        assert not listener.overrun
+        assert not listener.ended
         hub.begin({**hub.positions, Owner.ORDER: 7})
-        assert (listener.overrun, listener.queue.get_nowait()) == (True, None)
+        assert (listener.ended, await listener.heard(5)) == (True, [])
 
 
 def test_no_more_clients_are_served_than_allowed() -> None:

@@ -139,7 +139,7 @@ async def _all(queries: Queries, which: Which | None, phases: Sequence[Phase]) -
     after: str | None = None
     while True:
         page = await queries.orders(which, phases=phases, after=after, limit=3)
-        found += [card.order_id for card in page.orders]
+        found += [detail.view.order_id for detail in page.orders]
         after = page.next
         if after is None:
             return found

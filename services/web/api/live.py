@@ -15,11 +15,11 @@ from starlette.responses import StreamingResponse
 from countermand.contracts.base import Owner
 from countermand.contracts.subjects import events_of
 from countermand.runtime.direct import Stored
-from countermand.runtime.facts import fact_from
+from countermand.runtime.facts import Fact, fact_from
 from services.web.api.bodies import OrderId
 from services.web.api.problems import documented
 from services.web.commands import Away
-from services.web.hub import OWNERS, Cursor, Listener, News, TooManyListeners, news_of
+from services.web.hub import OWNERS, Cursor, News, TooManyListeners, news_of
 from services.web.parts import Web, WebParts
 
 live: Final = APIRouter(prefix="/api", tags=["live"])
@@ -86,38 +86,23 @@ async def _events(web: Web, order_id: str | None, cursor: Cursor) -> AsyncGenera
     yield f"retry: {RETRY_MS}\n\n"
     places = dict(zip(OWNERS, cursor, strict=True))
     while behind := [owner for owner in OWNERS if places[owner] < web.hub.positions[owner]]:
-        news_of_it, reached = await _missed(web, order_id, places, behind)
-        for news in news_of_it:
-            yield _written(news, places)
-        places |= reached
+        missed, places = await _missed(web, order_id, places, behind)
+        yield _written(missed)
     # Nothing is awaited between the last look and here, so nothing can come in between.
     with web.hub.listening(*([order_id] if order_id else [])) as listener:
-        async for news in _heard(listener):
-            if news is None:
-                yield ": still here\n\n"
-            elif news.sequence > places[news.owner]:
-                yield _written(news, places)
-        if listener.overrun:
-            yield ": too slow; come back with Last-Event-ID\n\n"
+        while not listener.ended:
+            yield _written(await listener.heard(HEARTBEAT_S)) or ": still here\n\n"
+        yield ": come back with Last-Event-ID\n\n"
 
 
-async def _heard(listener: Listener) -> AsyncGenerator[News | None]:
-    """What the hub passes on; nothing as a heartbeat. It ends with the service, or when the client is too slow."""
-    while not listener.overrun:
-        try:
-            news = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_S)
-        except TimeoutError:
-            yield None
-            continue
-        if news is None:
-            return
-        yield news
+def _written(news: list[News]) -> str:
+    return "".join(one.frame for one in news)
 
 
 async def _missed(
     web: Web, order_id: str | None, places: dict[Owner, int], behind: list[Owner]
 ) -> tuple[list[News], dict[Owner, int]]:
-    """Some of what was passed on after these places, merged by the broker's time; and the places that this reaches."""
+    """Some of what was passed on after these places, merged by the broker's time; and the places to go on from."""
     goal = dict(web.hub.positions)
     pages = await asyncio.gather(*(_page(web, owner, order_id, places, goal[owner]) for owner in behind))
     if order_id is not None:  # All of it is here; in between lies what is not the order's.
@@ -130,13 +115,18 @@ async def _missed(
         found = [one for page in certain for one in page]
         reached = {owner: page[-1].sequence for owner, page in zip(behind, certain, strict=True) if page}
     found.sort(key=lambda stored: stored.stored_at)
-    return [news for stored in found if (news := _news(stored, web))], reached
+    news: list[News] = []
+    at = dict(places)
+    for fact in (fact for stored in found if (fact := _fact(stored, web))):
+        at[fact.owner] = fact.sequence
+        news.append(news_of(fact, tuple(at[owner] for owner in OWNERS)))
+    return news, places | reached
 
 
-def _news(stored: Stored, web: Web) -> News | None:
+def _fact(stored: Stored, web: Web) -> Fact | None:
     """Nothing for an event that this version cannot read; the read model counts those."""
     try:
-        return news_of(fact_from(stored, web.names))
+        return fact_from(stored, web.names)
     except (ValueError, KeyError):
         return None
 
@@ -148,8 +138,3 @@ async def _page(web: Web, owner: Owner, order_id: str | None, places: dict[Owner
     else:
         stored = await web.reader.last_of_each(stream, [web.names.subject(events_of(owner, order_id))])
     return [one for one in stored if places[owner] < one.sequence <= goal]
-
-
-def _written(news: News, places: dict[Owner, int]) -> str:
-    places[news.owner] = max(places[news.owner], news.sequence)
-    return f"id: {'-'.join(str(places[owner]) for owner in OWNERS)}\ndata: {news.data}\n\n"

@@ -14,10 +14,9 @@ from countermand.kernel.terms import Terms
 from services.web.api.asking import ANSWERS, WAIT_S_MAX, IdempotencyKey, Prefer, send, wait_of
 from services.web.api.bodies import OrderId, PlaceOrderBody
 from services.web.api.problems import ProblemError, documented, no_order
-from services.web.api.shapes import CommandOut, OrderOut, event_out, order_out, tagged
+from services.web.api.shapes import CommandOut, OrderOut, OrderPage, event_out, order_out, page_of, tagged
 from services.web.commands import Away, Refusal
 from services.web.parts import WebParts
-from services.web.readmodel.answers import OrderPage
 from services.web.readmodel.lists import Which
 from services.web.readmodel.queries import PAGE, PAGE_MAX
 from services.web.readmodel.timeline import Timeline, timeline
@@ -79,8 +78,8 @@ async def list_orders(
         detail = "Name at most one of buyer, seller and run."
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "one_filter", detail)
     which = named[0] if named else None
-    page = await web.queries.orders(which, phases=state or (), waits=waits, after=after, limit=limit)
-    return tagged(request, page)
+    found = await web.queries.orders(which, phases=state or (), waits=waits, after=after, limit=limit)
+    return tagged(request, page_of(found))
 
 
 @orders.get(

@@ -10,9 +10,8 @@ from countermand.contracts.seller import AcceptCancel, OfferPartialRefund, Provi
 from services.web.api import bodies
 from services.web.api.asking import ANSWERS, AboutOrder
 from services.web.api.problems import documented
-from services.web.api.shapes import tagged
+from services.web.api.shapes import OrderPage, page_of, tagged
 from services.web.parts import WebParts
-from services.web.readmodel.answers import OrderPage
 from services.web.readmodel.queries import PAGE, PAGE_MAX
 
 selling: Final = APIRouter(prefix="/api/seller/orders/{order_id}", tags=["seller"], responses=ANSWERS)
@@ -27,7 +26,7 @@ async def inbox(
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE,
 ) -> Response:
     """What a seller in manual mode has to do, the oldest order first."""
-    return tagged(request, await web.queries.inbox(seller_id, limit))
+    return tagged(request, page_of(await web.queries.inbox(seller_id, limit)))
 
 
 @selling.post("/accept", status_code=202)

@@ -13,11 +13,12 @@ from starlette.responses import Response
 
 from countermand.contracts.base import Owner
 from countermand.contracts.order import Outcome
+from countermand.kernel.money import Money
 from countermand.runtime.facts import Fact
 from services.web.hub import document_of
 from services.web.readmodel.allowed import Action
-from services.web.readmodel.answers import OrderDetail
-from services.web.readmodel.view import DisputePart, Email, OrderPart, Phase, SellerPart
+from services.web.readmodel.answers import Found, OrderDetail
+from services.web.readmodel.view import DisputePart, DisputePhase, Email, OrderPart, Phase, SellerPart
 from services.web.readmodel.waits import Todo, Waits
 
 _TAG_BYTES: Final = 9
@@ -79,6 +80,46 @@ class OrderOut:
     changed_real_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OrderCard:
+    """An order in short."""
+
+    order_id: str
+    item: str
+    price: Money
+    buyer_id: str
+    buyer_name: str
+    seller_id: str
+    seller_profile: str
+    phase: Phase
+    waits: Waits
+    due: datetime | None
+    due_real: datetime | None
+    outcome: Outcome | None
+    placed_at: datetime
+    placed_real_at: datetime
+    changed_real_at: datetime
+    paid: bool
+    shipped: bool
+    delivered: bool
+    refunded: Money
+    requests: int
+    emails: int
+    dispute: DisputePhase | None
+    todo: Todo
+    run_id: str | None
+    buyer_may: tuple[Action, ...]
+    seller_may: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """Some orders, the newest first. `next`: the cursor of the page after it; nothing on the last one."""
+
+    orders: tuple[OrderCard, ...]
+    next: str | None
+
+
 def event_out(fact: Fact) -> EventOut:
     """An event as an answer."""
     return EventOut.model_validate(document_of(fact))
@@ -86,10 +127,7 @@ def event_out(fact: Fact) -> EventOut:
 
 def order_out(detail: OrderDetail) -> OrderOut:
     """An order as an answer."""
-    view, order = detail.view, detail.view.order
-    if order is None:
-        msg = f"nobody has placed {view.order_id}"
-        raise ValueError(msg)
+    view, order = detail.view, detail.view.placed
     return OrderOut(
         order_id=view.order_id,
         phase=order.phase,
@@ -108,6 +146,45 @@ def order_out(detail: OrderDetail) -> OrderOut:
         events=view.events,
         changed_real_at=view.changed_real_at or order.placed_real_at,
     )
+
+
+def card_of(detail: OrderDetail) -> OrderCard:
+    """An order in short."""
+    view, order = detail.view, detail.view.placed
+    brief = order.brief
+    return OrderCard(
+        order_id=view.order_id,
+        item=brief.item,
+        price=brief.price,
+        buyer_id=brief.buyer.id,
+        buyer_name=brief.buyer.name,
+        seller_id=brief.seller.id,
+        seller_profile=brief.seller.profile,
+        phase=order.phase,
+        waits=detail.waits,
+        due=detail.due,
+        due_real=detail.due_real,
+        outcome=order.outcome,
+        placed_at=order.placed_at,
+        placed_real_at=order.placed_real_at,
+        changed_real_at=view.changed_real_at or order.placed_real_at,
+        paid=order.paid,
+        shipped=order.shipped_at is not None,
+        delivered=order.delivered_at is not None,
+        refunded=Money(amount_minor=order.refunded_minor, currency=brief.price.currency),
+        requests=order.requests,
+        emails=len(view.emails),
+        dispute=view.dispute.phase if view.dispute else None,
+        todo=detail.todo,
+        run_id=order.run_id,
+        buyer_may=detail.buyer_may,
+        seller_may=detail.seller_may,
+    )
+
+
+def page_of(found: Found) -> OrderPage:
+    """A page of a list as an answer."""
+    return OrderPage(tuple(map(card_of, found.orders)), found.next)
 
 
 def tagged(request: Request, answer: Any) -> Response:

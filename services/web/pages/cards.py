@@ -94,9 +94,9 @@ class Card:
         return f"{item[:80]}: {self.state.title}. {self.state.text}"
 
 
-def buyers_card(detail: OrderDetail, record: SellerRecord | None = None, error: str = "") -> Card:
+def buyers_card(detail: OrderDetail, error: str = "") -> Card:
     """What the buyer sees."""
-    view, order = detail.view, order_of(detail)
+    view, order = detail.view, detail.view.placed
     back = f"/?buyer={quote(order.brief.buyer.id, safe='')}#o-{view.order_id}"
     parcel, arrives = _parcel(view, order)
     return Card(
@@ -108,7 +108,7 @@ def buyers_card(detail: OrderDetail, record: SellerRecord | None = None, error: 
         back=back,
         way=way_of(view),
         no_button=NO_BUTTON.get(detail.no_button or "", ""),
-        record=record,
+        record=detail.record,
         error=error,
         paid=str(Money(amount_minor=order.captured_minor, currency=order.brief.price.currency)),
         method=METHODS[order.payment_method],
@@ -120,7 +120,7 @@ def buyers_card(detail: OrderDetail, record: SellerRecord | None = None, error: 
 
 def sellers_card(detail: OrderDetail, error: str = "") -> Card:
     """What the seller sees."""
-    view, order = detail.view, order_of(detail)
+    view, order = detail.view, detail.view.placed
     back = f"/seller?seller={quote(order.brief.seller.id, safe='')}#d-{view.order_id}"
     what = _TODO.get(detail.todo)
     state = what or replace(state_of(view), text="")
@@ -174,14 +174,6 @@ def _parcel(view: View, order: OrderPart) -> tuple[str, datetime | None]:
     if seller.proof:
         return f"the seller shows {seller.proof}; no carrier has scanned it", None
     return "", None
-
-
-def order_of(detail: OrderDetail) -> OrderPart:
-    """The order's part of the view, which every answer of the read model has."""
-    if detail.view.order is None:
-        msg = f"nobody has placed {detail.view.order_id}"
-        raise ValueError(msg)
-    return detail.view.order
 
 
 _TODO: Final = {

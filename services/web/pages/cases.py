@@ -7,7 +7,7 @@ from typing import Any, Final
 from countermand.contracts.base import Role
 from countermand.contracts.dispute import Stance
 from countermand.kernel.terms import Clock
-from services.web.pages.cards import Button, Card, buttons, order_of
+from services.web.pages.cards import Button, Card, buttons
 from services.web.pages.state import State, dispute_state, state_of
 from services.web.pages.wording import CLAIMS, RESOLUTIONS, STANCES, UNTIL
 from services.web.readmodel.allowed import Action
@@ -48,7 +48,7 @@ class Case:
 
 def case_of(detail: OrderDetail) -> Case | None:
     """The order's dispute; nothing if it has none."""
-    view, order, dispute = detail.view, order_of(detail), detail.view.dispute
+    view, order, dispute = detail.view, detail.view.placed, detail.view.dispute
     if dispute is None:
         return None
     at_stake = detail.waits in _DISPUTE_WAITS

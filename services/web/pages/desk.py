@@ -1,6 +1,5 @@
 """The seller's desk: what a seller who works by hand has to do, with the deadlines running."""
 
-import asyncio
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -11,7 +10,6 @@ from services.web.pages.orders import detail_of, live_url
 from services.web.pages.people import YOUR_SHOP, chosen, remember
 from services.web.pages.rendering import fragment, page
 from services.web.parts import Web, WebParts
-from services.web.readmodel.answers import OrderPage
 from services.web.readmodel.lists import Which
 
 desk: Final = APIRouter(prefix="/seller")
@@ -28,17 +26,15 @@ _KNOWN: Final = 20
 async def sellers_desk(request: Request, web: WebParts) -> Response:
     """The desk of the chosen seller."""
     seller = chosen(request, "seller", YOUR_SHOP)
-    (todo, others), record, sellers = await asyncio.gather(
-        _cards(web, seller), web.queries.seller_record(seller), web.queries.people("seller", _KNOWN)
-    )
+    todo, others = await _cards(web, seller)
     answer = page(
         request,
         "seller.html",
         title="Seller's desk",
         section="/seller",
         seller=seller,
-        record=record,
-        sellers=sellers,
+        record=await web.queries.seller_record(seller),
+        sellers=await web.queries.people("seller", _KNOWN),
         todo=todo,
         others=others,
         error="",
@@ -64,14 +60,8 @@ async def order(web: WebParts, order_id: str) -> Response:
 
 async def _cards(web: Web, seller: str) -> tuple[list[Card], list[Card]]:
     """What waits for the seller, the oldest first; and the newest of the other orders."""
-    waiting, newest = await asyncio.gather(
-        web.queries.inbox(seller, _TODO), web.queries.orders(Which.seller(seller), limit=_OTHERS)
-    )
-    ids = {one.order_id for one in waiting.orders}
-    others = OrderPage(tuple(one for one in newest.orders if one.order_id not in ids), None)
-    return await _details(web, waiting), await _details(web, others)
-
-
-async def _details(web: Web, found: OrderPage) -> list[Card]:
-    details = await asyncio.gather(*(web.queries.order(one.order_id) for one in found.orders))
-    return [sellers_card(detail) for detail in details if detail]
+    waiting = await web.queries.inbox(seller, _TODO)
+    newest = await web.queries.orders(Which.seller(seller), limit=_OTHERS)
+    ids = {one.view.order_id for one in waiting.orders}
+    others = [sellers_card(one) for one in newest.orders if one.view.order_id not in ids]
+    return [sellers_card(one) for one in waiting.orders], others

@@ -1,6 +1,5 @@
 """The dispute desk: claims, evidence, offers, the clock, and the ruling with its explanation."""
 
-import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -21,8 +20,10 @@ _SHOWN: Final = 30
 @disputes.get("")
 async def all_disputes(request: Request, web: WebParts) -> Response:
     """Open disputes, and those that were decided last."""
-    open_, decided = await asyncio.gather(_cases(web, resolved=False), _cases(web, resolved=True))
-    shown: dict[str, Any] = {"open": open_, "decided": decided}
+    shown: dict[str, Any] = {
+        "open": await _cases(web, resolved=False),
+        "decided": await _cases(web, resolved=True),
+    }
     if wants_fragment(request):
         return fragment("_disputes.html", **shown)
     return page(request, "disputes.html", title="Disputes", section="/disputes", events=live_url(()), **shown)
@@ -49,8 +50,7 @@ async def one_dispute(request: Request, web: WebParts, order_id: str) -> Respons
 
 async def _cases(web: Web, *, resolved: bool) -> list[Case]:
     found = await web.queries.disputes(resolved=resolved, limit=_SHOWN)
-    details = await asyncio.gather(*(web.queries.order(one.order_id) for one in found.orders))
-    return [case for detail in details if detail and (case := case_of(detail))]
+    return [case for detail in found.orders if (case := case_of(detail))]
 
 
 def _short(case: Case) -> str:

@@ -46,9 +46,8 @@ async def do(web: Web, request: Request, detail: OrderDetail, side: Role, action
         return Done(str(error))
     except (ValidationError, ValueError):
         return Done(_NOT_OFFERED)
-    if isinstance(command, OpenCancelDialog) and detail.view.order:
-        record = await web.queries.seller_record(detail.view.order.brief.seller.id)
-        command = command.model_copy(update={"seller_record": record})
+    if isinstance(command, OpenCancelDialog):
+        command = command.model_copy(update={"seller_record": detail.record})
     done = await sent(web, detail.view.order_id, command)
     if done.event is not None and done.event.name == "CancelRejectedNotBuyer":
         return Done(_NOT_YOURS)

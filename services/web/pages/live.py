@@ -4,7 +4,6 @@ A hint says no more than whose order it was: the page then fetches what it shows
 if it were loaded anew.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
 from typing import Annotated, Final
@@ -50,17 +49,14 @@ async def _hints(web: Web, order_ids: list[str]) -> AsyncGenerator[str]:
     told: bool | None = None
     quiet = 0
     with web.hub.listening(*order_ids or _NONE) as listener:
-        while not listener.overrun:
+        while not listener.ended:
             if told is None or web.away != told:
                 told = web.away
                 yield f"event: trouble\ndata: {BROKER_AWAY if told else ''}\n\n"
-            try:
-                news = await asyncio.wait_for(listener.queue.get(), _LOOK_S)
-            except TimeoutError:
-                quiet += 1
-                if quiet % _QUIET_LOOKS == 0:
-                    yield ": still here\n\n"
-                continue
-            if news is None:
-                return
-            yield f"data: {json.dumps({'order_id': news.order_id})}\n\n"
+            touched = dict.fromkeys(news.order_id for news in await listener.heard(_LOOK_S))
+            quiet = 0 if touched else quiet + 1
+            for one in touched:
+                yield f"data: {json.dumps({'order_id': one})}\n\n"
+            if quiet == _QUIET_LOOKS:
+                quiet = 0
+                yield ": still here\n\n"

@@ -1,6 +1,5 @@
 """My orders: the buyer's cards, and everything that a buyer or a seller does about one order."""
 
-import asyncio
 import secrets
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -13,7 +12,7 @@ from starlette.responses import Response
 from countermand.contracts.base import Role
 from countermand.kernel.ids import is_order_id, order_id_from
 from services.web.api.problems import no_order
-from services.web.pages.cards import Card, buyers_card, sellers_card
+from services.web.pages.cards import buyers_card, sellers_card
 from services.web.pages.doing import do, sent
 from services.web.pages.forms import FormError, Values, refilled
 from services.web.pages.people import NEWCOMER, buyer, chosen, last_as, remember
@@ -27,7 +26,7 @@ from services.web.readmodel.lists import Which
 
 orders: Final = APIRouter()
 
-CARDS: Final = 20
+CARDS: Final = 10
 """Orders on a page."""
 
 _FIELDS_MAX: Final = 50
@@ -68,7 +67,7 @@ async def place(request: Request, web: WebParts) -> Response:
 @orders.get("/orders/{order_id}/card")
 async def card(web: WebParts, order_id: str) -> Response:
     """One card, as it stands now."""
-    return fragment("_card.html", card=await _buyers(web, await detail_of(web, order_id)))
+    return fragment("_card.html", card=buyers_card(await detail_of(web, order_id)))
 
 
 @orders.get("/orders/{order_id}/{side}/{action}")
@@ -85,7 +84,7 @@ async def act(request: Request, web: WebParts, order_id: str, side: Role, action
     detail = await detail_of(web, order_id)
     if wants_fragment(request) and action in AT_ONCE:
         status = HTTPStatus.CONFLICT if done.error else HTTPStatus.OK
-        answer = fragment("_card.html", status=status, card=await _buyers(web, detail, done.error))
+        answer = fragment("_card.html", status=status, card=buyers_card(detail, done.error))
         answer.headers["X-Error"] = quote(done.error)
         return answer
     if done.error:
@@ -120,19 +119,8 @@ async def values_of(request: Request) -> dict[str, str]:
         return {}
 
 
-async def _buyers(web: Web, detail: OrderDetail, error: str = "") -> Card:
-    order = detail.view.order
-    record = await web.queries.seller_record(order.brief.seller.id) if order else None
-    return buyers_card(detail, record, error)
-
-
 async def _my_orders(request: Request, web: Web, id_: str, after: str | None = None, error: str = "") -> Response:
-    found, known = await asyncio.gather(
-        web.queries.orders(Which.buyer(id_), after=after, limit=CARDS),
-        web.queries.people("buyer", _KNOWN),
-    )
-    details = await asyncio.gather(*(web.queries.order(one.order_id) for one in found.orders))
-    cards = await asyncio.gather(*(_buyers(web, detail) for detail in details if detail))
+    found = await web.queries.orders(Which.buyer(id_), after=after, limit=CARDS)
     older = f"/?{urlencode({'buyer': id_, 'after': found.next})}" if found.next else ""
     answer = page(
         request,
@@ -140,14 +128,14 @@ async def _my_orders(request: Request, web: Web, id_: str, after: str | None = N
         title="My orders",
         section="/",
         status=HTTPStatus.CONFLICT if error else HTTPStatus.OK,
-        cards=cards,
+        cards=[buyers_card(one) for one in found.orders],
         buyer=buyer(id_, found),
-        known=known,
+        known=await web.queries.people("buyer", _KNOWN),
         place=place_form(secrets.token_hex(8)),
         place_more=more_fields(web.settings.web_clock_rate),
         older=older,
         error=error,
-        events=live_url(one.order_id for one in found.orders),
+        events=live_url(one.view.order_id for one in found.orders),
     )
     remember(answer, "buyer", id_)
     return answer

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from countermand.contracts.base import Contact
 from services.web.parts import Web
-from services.web.readmodel.answers import OrderPage
+from services.web.readmodel.answers import Found
 from services.web.readmodel.lists import Which
 
 NEWCOMER: Final = "bea"
@@ -39,8 +39,9 @@ async def last_as(web: Web, id_: str) -> Contact:
     return buyer(id_, await web.queries.orders(Which.buyer(id_), limit=1))
 
 
-def buyer(id_: str, last: OrderPage) -> Contact:
+def buyer(id_: str, last: Found) -> Contact:
     """The buyer of that id, as the newest of their orders calls them."""
-    name = last.orders[0].buyer_name if last.orders else _NAMES.get(id_, id_)
+    order = last.orders[0].view.order if last.orders else None
+    name = order.brief.buyer.name if order else _NAMES.get(id_, id_)
     mailbox = _NOT_IN_MAILBOXES.sub("-", id_.lower()).strip("-")[:_MAILBOX_MAX] or "buyer"
     return Contact(id=id_, name=name, email=f"{mailbox}@buyers.example")

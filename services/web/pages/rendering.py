@@ -133,7 +133,9 @@ def _trouble(request: Request) -> str:
 
 
 def _clean(value: object) -> object:
-    return _UNPRINTABLE.sub("�", value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    if not isinstance(value, str) or value.isprintable() or hasattr(value, "__html__"):
+        return value
+    return _UNPRINTABLE.sub("�", value)
 
 
 _TITLES: Final = {
@@ -148,6 +150,7 @@ _TEMPLATES: Final = Environment(
     autoescape=True,
     undefined=StrictUndefined,
     finalize=_clean,
+    auto_reload=False,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -1,13 +1,12 @@
-"""What the read model answers: orders in short and in full, people, and figures."""
+"""What the read model answers: orders, people, and figures."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from countermand.contracts.order import Outcome
-from countermand.kernel.money import Money
+from countermand.contracts.base import SellerRecord
 from countermand.kernel.policy import Policy
 from services.web.readmodel.allowed import Action, buyer_may, seller_may, why_no_button
-from services.web.readmodel.view import DisputePhase, Phase, View
+from services.web.readmodel.view import View
 from services.web.readmodel.waits import Todo, Waits, due, todo
 
 
@@ -22,6 +21,7 @@ class OrderDetail:
         buyer_may, seller_may: what each side may ask for now.
         no_button: why the Cancel button is not offered, in the word of the order's refusal; nothing if it is.
         todo: what a seller who works by hand has to do.
+        record: what buyers can see of the seller (R24); nothing while no order of theirs has ended.
     """
 
     view: View
@@ -33,51 +33,19 @@ class OrderDetail:
     seller_may: tuple[Action, ...]
     no_button: str | None
     todo: Todo
+    record: SellerRecord | None = None
 
     @property
     def due_real(self) -> datetime | None:
         """When `due` comes in real time."""
-        order = self.view.order
-        return order.terms.clock.real(self.due) if order and self.due else None
+        return self.view.placed.terms.clock.real(self.due) if self.due else None
 
 
 @dataclass(frozen=True, slots=True)
-class OrderCard:
-    """An order in a list."""
+class Found:
+    """Some orders, as a list has them. `next`: the cursor of the page after it; nothing on the last one."""
 
-    order_id: str
-    item: str
-    price: Money
-    buyer_id: str
-    buyer_name: str
-    seller_id: str
-    seller_profile: str
-    phase: Phase
-    waits: Waits
-    due: datetime | None
-    due_real: datetime | None
-    outcome: Outcome | None
-    placed_at: datetime
-    placed_real_at: datetime
-    changed_real_at: datetime
-    paid: bool
-    shipped: bool
-    delivered: bool
-    refunded: Money
-    requests: int
-    emails: int
-    dispute: DisputePhase | None
-    todo: Todo
-    run_id: str | None
-    buyer_may: tuple[Action, ...]
-    seller_may: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OrderPage:
-    """Some orders, the newest first. `next`: the cursor of the page after it; nothing on the last one."""
-
-    orders: tuple[OrderCard, ...]
+    orders: tuple[OrderDetail, ...]
     next: str | None
 
 
@@ -142,12 +110,9 @@ class RunCounts:
     amiss: dict[str, str]
 
 
-def detail_of(view: View, policy: Policy, real_now: datetime) -> OrderDetail:
+def detail_of(view: View, policy: Policy, real_now: datetime, record: SellerRecord | None = None) -> OrderDetail:
     """An order as it stands at a real moment. Pure."""
-    order = view.order
-    if order is None:
-        msg = f"nobody has placed {view.order_id}"
-        raise ValueError(msg)
+    order = view.placed
     now = order.terms.clock.simulated(real_now)
     limit = due(view, policy)
     return OrderDetail(
@@ -160,41 +125,5 @@ def detail_of(view: View, policy: Policy, real_now: datetime) -> OrderDetail:
         seller_may=seller_may(view, policy),
         no_button=why_no_button(order, policy),
         todo=todo(view),
-    )
-
-
-def card_of(detail: OrderDetail) -> OrderCard:
-    """An order in short. Pure."""
-    view, order = detail.view, detail.view.order
-    if order is None:
-        msg = f"nobody has placed {view.order_id}"
-        raise ValueError(msg)
-    brief = order.brief
-    return OrderCard(
-        order_id=view.order_id,
-        item=brief.item,
-        price=brief.price,
-        buyer_id=brief.buyer.id,
-        buyer_name=brief.buyer.name,
-        seller_id=brief.seller.id,
-        seller_profile=brief.seller.profile,
-        phase=order.phase,
-        waits=detail.waits,
-        due=detail.due,
-        due_real=detail.due_real,
-        outcome=order.outcome,
-        placed_at=order.placed_at,
-        placed_real_at=order.placed_real_at,
-        changed_real_at=view.changed_real_at or order.placed_real_at,
-        paid=order.paid,
-        shipped=order.shipped_at is not None,
-        delivered=order.delivered_at is not None,
-        refunded=Money(amount_minor=order.refunded_minor, currency=brief.price.currency),
-        requests=order.requests,
-        emails=len(view.emails),
-        dispute=view.dispute.phase if view.dispute else None,
-        todo=detail.todo,
-        run_id=order.run_id,
-        buyer_may=detail.buyer_may,
-        seller_may=detail.seller_may,
+        record=record,
     )

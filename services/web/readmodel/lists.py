@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from countermand.contracts.base import SellerRecord
 from countermand.kernel.ids import is_order_id
 from countermand.kernel.policy import Policy
-from services.web.readmodel.answers import OrderCard, OrderDetail, OrderPage, card_of, detail_of
+from services.web.readmodel.answers import Found, OrderDetail, detail_of
 from services.web.readmodel.row import view_of
 from services.web.readmodel.view import DisputePhase, Phase
 from services.web.readmodel.waits import Waits
@@ -48,7 +49,7 @@ class BadCursor(ValueError):
 def order(db: sqlite3.Connection, order_id: str) -> OrderDetail | None:
     """One order that has been placed."""
     row = db.execute("SELECT document FROM orders WHERE order_id = ? AND phase IS NOT NULL", (order_id,)).fetchone()
-    return _detail(db, row[0]) if row else None
+    return _detail(db, row[0], datetime.now(UTC)) if row else None
 
 
 def page(
@@ -58,7 +59,7 @@ def page(
     waits: Waits | None,
     before: tuple[int, str] | None,
     limit: int,
-) -> OrderPage:
+) -> Found:
     """Each phase has its own piece of an index, in the order of placing: the heads of all pieces hold the page."""
     conditions = [f"{which.column} = ?"] if which else []
     values: list[Any] = [which.value] if which else []
@@ -73,22 +74,29 @@ def page(
     else:
         pieces = [" AND ".join([*conditions, f"phase = '{phase}'"]) for phase in phases]
         found = _head(db, pieces, values * len(pieces), limit + 1)
-    cards = _cards(db, [number for number, _, _ in found[:limit]])
+    orders = _details(db, [number for number, _, _ in found[:limit]])
     _, placed_us, order_id = found[limit - 1] if len(found) > limit else (0, 0, "")
-    return OrderPage(cards, f"{placed_us}-{order_id}" if order_id else None)
+    return Found(orders, f"{placed_us}-{order_id}" if order_id else None)
 
 
-def inbox(db: sqlite3.Connection, seller_id: str, limit: int) -> OrderPage:
+def inbox(db: sqlite3.Connection, seller_id: str, limit: int) -> Found:
     """What a seller has to do by hand, the oldest first."""
     query = "SELECT number FROM orders WHERE seller = ? AND todo <> '' ORDER BY placed_us LIMIT ?"
     numbers = [number for (number,) in db.execute(query, (seller_id, limit))]
-    return OrderPage(tuple(reversed(_cards(db, numbers))), None)
+    return Found(tuple(reversed(_details(db, numbers))), None)
 
 
-def disputes(db: sqlite3.Connection, phases: Sequence[DisputePhase], limit: int) -> OrderPage:
+def disputes(db: sqlite3.Connection, phases: Sequence[DisputePhase], limit: int) -> Found:
     """Orders whose dispute is in one of these phases, the newest first."""
     pieces = [f"dispute = '{phase}' AND dispute <> ''" for phase in phases]
-    return OrderPage(_cards(db, [number for number, _, _ in _head(db, pieces, (), limit)]), None)
+    return Found(_details(db, [number for number, _, _ in _head(db, pieces, (), limit)]), None)
+
+
+def seller_record(db: sqlite3.Connection, seller_id: str) -> SellerRecord | None:
+    """What buyers can see of a seller (R24); nothing while no order of theirs has ended."""
+    query = "SELECT rated, positive FROM person WHERE role = 'seller' AND id = ? AND rated > 0"
+    row = db.execute(query, (seller_id,)).fetchone()
+    return SellerRecord(positive_percent=round(100 * row[1] / row[0], 1), orders=row[0]) if row else None
 
 
 def cursor(text: str | None) -> tuple[int, str] | None:
@@ -117,17 +125,18 @@ def _head(
     return db.execute(f"{' UNION ALL '.join(each)} {_NEWEST_FIRST} LIMIT {limit:d}", values).fetchall()
 
 
-def _cards(db: sqlite3.Connection, numbers: Sequence[int]) -> tuple[OrderCard, ...]:
+def _details(db: sqlite3.Connection, numbers: Sequence[int]) -> tuple[OrderDetail, ...]:
     marks = ", ".join("?" * len(numbers))
     rows = db.execute(f"SELECT document FROM orders WHERE number IN ({marks}) {_NEWEST_FIRST}", numbers).fetchall()  # noqa: S608
-    return tuple(card_of(_detail(db, document)) for (document,) in rows)
+    now = datetime.now(UTC)
+    return tuple(_detail(db, document, now) for (document,) in rows)
 
 
-def _detail(db: sqlite3.Connection, document: bytes) -> OrderDetail:
+def _detail(db: sqlite3.Connection, document: bytes, now: datetime) -> OrderDetail:
     view = view_of(document)
-    hash_ = view.order.terms.policy if view.order else ""
-    row = db.execute("SELECT document FROM policy WHERE hash = ?", (hash_,)).fetchone()
-    return detail_of(view, _policy(row[0]) if row else Policy(), datetime.now(UTC))
+    row = db.execute("SELECT document FROM policy WHERE hash = ?", (view.placed.terms.policy,)).fetchone()
+    record = seller_record(db, view.placed.brief.seller.id)
+    return detail_of(view, _policy(row[0]) if row else Policy(), now, record)
 
 
 @lru_cache(maxsize=256)

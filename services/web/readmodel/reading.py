@@ -1,41 +1,43 @@
-"""Connections that only read: a few threads, each with its own, so that no question waits for the event loop or for the writer."""
+"""Connections that only read: one on the event loop, and one in a thread for questions that take long.
+
+A usual question takes a millisecond, nearly all of it Python's; several threads that fought for the interpreter made
+it three times as slow (ADR 0016). Who reads a WAL never waits for the writer.
+"""
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
-
-READERS: Final = 4
-"""Threads: SQLite works without the interpreter's lock, and a question takes a millisecond or two."""
 
 _BUSY_S: Final = 5.0
 
 T = TypeVar("T")
 
 
-class Readers:
+class Reading:
     """Answers questions to the file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._mine = threading.local()
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="readmodel-read")
+        self._quick, self._slow = _open(path), _open(path)
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="readmodel-read")
 
-    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """The answer of a function to a connection, from another thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, question)
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The answer of a function to a connection, at once."""
+        return question(self._quick)
+
+    async def ask_at_length(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The answer to a question that reads as many rows as there are orders of a kind; nobody else waits for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._aside, question, self._slow)
 
     async def close(self) -> None:
         """Let the last questions end."""
-        await asyncio.to_thread(self._pool.shutdown)
+        await asyncio.to_thread(self._aside.shutdown)
+        self._quick.close()
+        self._slow.close()
 
-    def _answer(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        connection: sqlite3.Connection | None = getattr(self._mine, "connection", None)
-        if connection is None:
-            address = f"{self._path.as_uri()}?mode=ro"
-            connection = sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)
-            self._mine.connection = connection
-        return question(connection)
+
+def _open(path: Path) -> sqlite3.Connection:
+    address = f"{path.as_uri()}?mode=ro"
+    return sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)

@@ -1,7 +1,8 @@
 """An order's view as a row, and back."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -11,6 +12,9 @@ from services.web.readmodel.view import View
 from services.web.readmodel.waits import due, todo
 
 _DOCUMENT: Final = TypeAdapter(View)
+_READ_MAX: Final = 2_000
+"""Views in memory, about 5 KiB each."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -61,8 +65,9 @@ def row_of(view: View, policy: Policy) -> Row:
     )
 
 
-def view_of(document: Any) -> View:
-    """What was written."""
+@lru_cache(maxsize=_READ_MAX)
+def view_of(document: bytes) -> View:
+    """What was written. Who looks at an order looks again, mostly before it has changed."""
     return _DOCUMENT.validate_json(document)
 
 

@@ -288,3 +288,15 @@ class View:
     promises: tuple[Promise, ...] = ()
     events: int = 0
     changed_real_at: datetime | None = None
+
+    @property
+    def placed(self) -> OrderPart:
+        """The order's part, which is there in all that the read model answers.
+
+        Raises:
+            ValueError: nobody has placed it yet.
+        """
+        if self.order is None:
+            msg = f"nobody has placed {self.order_id}"
+            raise ValueError(msg)
+        return self.order
