@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from countermand.runtime.settings import ConfigurationError
+from lab.breaking import breaking
 from lab.system import embedded, start_web
 
 _TOKEN_BYTES: Final = 18
@@ -24,9 +25,14 @@ async def run_until_stopped(data_dir: Path | None, clock_rate: float) -> int:
     for sign in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
     console = Console()
-    async with embedded(data_dir=data_dir) as system:
+    async with embedded(data_dir=data_dir) as system, breaking(system) as (hand, socket):
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        ours = {"WEB_TOKEN": token, "WEB_LOADS": "true", "WEB_CLOCK_RATE": f"{clock_rate:.17g}"}
+        ours = {
+            "WEB_TOKEN": token,
+            "WEB_LOADS": "true",
+            "WEB_FAULTS": str(socket),
+            "WEB_CLOCK_RATE": f"{clock_rate:.17g}",
+        }
         web_url = await start_web(system, ours)
         console.print(f"page     {web_url}")
         console.print(f"token    {token}  (for an operator's actions on the page)")
@@ -36,11 +42,15 @@ async def run_until_stopped(data_dir: Path | None, clock_rate: float) -> int:
         console.print("Press Ctrl-C to stop.")
         until_stopped = asyncio.create_task(stopped.wait())
         until_death = asyncio.create_task(system.supervisor.wait_for_death())
-        await asyncio.wait({until_stopped, until_death}, return_when=asyncio.FIRST_COMPLETED)
+        until_failure = asyncio.create_task(hand.failed())
+        await asyncio.wait({until_stopped, until_death, until_failure}, return_when=asyncio.FIRST_COMPLETED)
         died = until_death.result() if until_death.done() else None
-        for task in (until_stopped, until_death):
+        failure = until_failure.result() if until_failure.done() else None
+        for task in (until_stopped, until_death, until_failure):
             task.cancel()
         console.print("stopping")
         if died is not None:
             raise ConfigurationError(died.epitaph())
+        if failure is not None:
+            raise failure
     return 0

@@ -27,6 +27,7 @@ from countermand.runtime.settings import ConfigurationError, Settings, explain, 
 from services.web.api.application import create_api
 from services.web.broker import Broker
 from services.web.commands import Commands
+from services.web.faults import Faults
 from services.web.hub import Hub
 from services.web.loads import Loads, open_loads
 from services.web.parts import Web
@@ -136,6 +137,7 @@ async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGe
             token=token,
             broker=Broker(nc, reader, names),
             loads=loads,
+            faults=Faults(settings.web_faults, mail),
         )
 
 

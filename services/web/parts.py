@@ -17,6 +17,7 @@ from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
 from services.web.broker import Broker
 from services.web.commands import Commands
+from services.web.faults import Faults
 from services.web.hub import Hub
 from services.web.loads import Loads
 from services.web.readmodel.answers import OrderDetail
@@ -39,6 +40,7 @@ class Web:
         token: the operator's; nothing if operator actions are off.
         broker: the broker's own figures.
         loads: those that operators start here; nothing if they may not.
+        faults: what operators may break.
     """
 
     settings: WebSettings
@@ -54,6 +56,7 @@ class Web:
     token: str | None
     broker: Broker
     loads: Loads | None
+    faults: Faults
 
     @property
     def away(self) -> bool:

@@ -32,6 +32,9 @@ class WebSettings(BaseSettings):
         default=DAY_A_MINUTE, gt=0, description="simulated seconds a real one, of orders that name no clock"
     )
     web_loads: bool = Field(default=False, description="whether operators may start loads on the page")
+    web_faults: Path | None = Field(
+        default=None, description="where the owner of the processes listens who strikes them for operators; nobody does"
+    )
     web_ready_file: Path | None = Field(default=None, description="gets the address as JSON once the server listens")
     mailbox_url: str | None = Field(default=None, description="the mailbox whose emails are shown")
 

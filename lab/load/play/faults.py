@@ -127,8 +127,8 @@ async def _happening(fault: Fault, system: System) -> AsyncGenerator[None]:
     match fault.kind:
         case "kill":
             child = _child(fault.target, system)
-            await child.kill()
             try:
+                await child.kill()
                 yield
             finally:
                 await child.start()

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from countermand.runtime.http import operational_routes
 from services.web.api.buying import buying
 from services.web.api.console import console
+from services.web.api.faults import faults
 from services.web.api.live import live
 from services.web.api.loads import loads
 from services.web.api.mail import mail
@@ -51,7 +52,7 @@ def documented_api() -> FastAPI:
         redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    for router in (orders, buying, inboxes, selling, live, mail, runs, console, operator, loads):
+    for router in (orders, buying, inboxes, selling, live, mail, runs, console, operator, loads, faults):
         app.include_router(router)
     add_problems(app)
     described = app.openapi

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from countermand.runtime.direct import StoreReadError
 from services.web.commands import Away, KeyReused, NoCommand
+from services.web.faults import FaultRefused, NobodyStrikes
 from services.web.hub import TooManyListeners
 from services.web.load import NoLoad
 from services.web.loads import LoadRuns
@@ -95,6 +96,8 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(TooManyListeners, _enough)
     app.add_exception_handler(LoadRuns, _load_runs)
     app.add_exception_handler(NoLoad, _no_load)
+    app.add_exception_handler(FaultRefused, _fault_refused)
+    app.add_exception_handler(NobodyStrikes, _nobody_strikes)
     for away in (Away, TimeoutError, NatsError, StoreReadError):
         app.add_exception_handler(away, _away)
     app.add_exception_handler(Exception, _ours)
@@ -148,6 +151,16 @@ async def _load_runs(_: Request, __: Exception) -> Response:
 
 async def _no_load(_: Request, __: Exception) -> Response:
     return problem_response(HTTPStatus.NOT_FOUND, "no_such_load", "There is no such load, or it has no such report.")
+
+
+async def _fault_refused(_: Request, error: Exception) -> Response:
+    return problem_response(HTTPStatus.CONFLICT, "fault_refused", str(error))
+
+
+async def _nobody_strikes(_: Request, error: Exception) -> Response:
+    _log.warning("http.nobody_strikes", error=repr(error))
+    detail = "Who owns the processes, or the mailbox, does not answer."
+    return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "nobody_strikes", detail, _later())
 
 
 async def _away(_: Request, error: Exception) -> Response:

@@ -19,6 +19,7 @@ from services.web.pages.console import console
 from services.web.pages.dead import dead
 from services.web.pages.desk import desk
 from services.web.pages.disputes import disputes
+from services.web.pages.faults import faults
 from services.web.pages.letters import letters
 from services.web.pages.live import live
 from services.web.pages.loads import loads
@@ -32,7 +33,18 @@ _STATIC: Final = Path(__file__).parent.parent / "static"
 def add_pages(app: FastAPI) -> None:
     """Add the pages to an application that has its problems already: people get them as pages."""
     pages = APIRouter(include_in_schema=False)
-    for one in (letters, orders, desk, disputes, console, dead, loads, live, story):  # The narrower addresses first.
+    for one in (
+        letters,
+        orders,
+        desk,
+        disputes,
+        console,
+        dead,
+        loads,
+        faults,
+        live,
+        story,
+    ):  # The narrower addresses first.
         pages.include_router(one)
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

@@ -3,9 +3,8 @@
 import secrets
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
-import httpx
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -13,6 +12,7 @@ from services.web.api.console import ConsoleOut, console_of
 from services.web.api.operator import COOKIE, is_operator
 from services.web.broker import DeadLetter
 from services.web.pages.charts import Chart, chart
+from services.web.pages.faults import board_of
 from services.web.pages.loads import rows_of
 from services.web.pages.orders import live_url, values_of
 from services.web.pages.rendering import fragment, page, see_other, wants_fragment
@@ -27,8 +27,6 @@ _RECENT_S: Final = 300
 _LETTERS_SHOWN: Final = 20
 _DAY_S: Final = 86_400
 _KINDS: Final = ("first", "second", "third")
-_MODES: Final = ("ok", "451", "550", "slow", "down")
-_FAULT_S_MAX: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,6 @@ class Board:
     letters: tuple[DeadLetter, ...]
     operator: bool
     tokens: bool
-    mail_mode: str
 
 
 @console.get("")
@@ -71,23 +68,6 @@ async def sign_in(request: Request, web: WebParts) -> Response:
     return answer
 
 
-@console.post("/mail-fault")
-async def break_mail(request: Request, web: WebParts) -> Response:
-    """Have the mailbox fail for a while, to see what becomes of the emails."""
-    values = await values_of(request)
-    if not is_operator(request):
-        return await _shown(request, web, "This needs the operator's token.", HTTPStatus.FORBIDDEN)
-    mode, seconds = values.get("mode", ""), values.get("for_s", "")
-    if mode not in _MODES or not seconds.isdecimal() or not 1 <= int(seconds) <= _FAULT_S_MAX or web.mail is None:
-        return await _shown(request, web, "Please choose one of what is offered.", HTTPStatus.UNPROCESSABLE_ENTITY)
-    fault: dict[str, Any] = {"mode": mode} if mode == "ok" else {"mode": mode, "for_s": int(seconds)}
-    try:
-        (await web.mail.put("/mode", json=fault)).raise_for_status()
-    except httpx.HTTPError:
-        return await _shown(request, web, "The mailbox does not answer.", HTTPStatus.BAD_GATEWAY)
-    return see_other("/console#mail-fault")
-
-
 async def _shown(request: Request, web: Web, error: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
     shown = await _board(request, web)
     if wants_fragment(request):
@@ -100,9 +80,9 @@ async def _shown(request: Request, web: Web, error: str = "", status: HTTPStatus
         status=status,
         board=shown,
         error=error,
-        modes=_MODES,
         loads=rows_of(web) if shown.operator else (),
         may_load=web.loads is not None,
+        faults=await board_of(web) if shown.operator else None,
         events=live_url(()),
     )
 
@@ -120,17 +100,7 @@ async def _board(request: Request, web: Web) -> Board:
         letters=tuple(letters),
         operator=operator,
         tokens=web.token is not None,
-        mail_mode=await _mail_mode(web) if operator else "",
     )
-
-
-async def _mail_mode(web: Web) -> str:
-    if web.mail is None:
-        return ""
-    try:
-        return str((await web.mail.get("/mode")).json()["mode"])
-    except (httpx.HTTPError, ValueError, KeyError):
-        return "away"
 
 
 def _shares(counts: dict[str, int], words: dict[str, str]) -> tuple[Share, ...]:

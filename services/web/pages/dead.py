@@ -3,18 +3,18 @@
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from countermand.runtime.letters import DISCARD, REPLAY, Wish
 from services.web.api.operator import operator_only
 from services.web.commands import Away
-from services.web.pages.forms import Form, FormError, Line, Values, refilled, text_of
+from services.web.pages.forms import Form, FormError, Line, Values, text_of
 from services.web.pages.orders import values_of
-from services.web.pages.rendering import fragment, page, see_other, wants_fragment
+from services.web.pages.rendering import done, see_other, sheet
 from services.web.parts import WebParts
 
-dead: Final = APIRouter(prefix="/console/dead")
+dead: Final = APIRouter(prefix="/console/dead", dependencies=[Depends(operator_only)])
 
 _BACK: Final = "/console"
 _INTROS: Final = {
@@ -26,14 +26,12 @@ _INTROS: Final = {
 @dead.get("/{sequence}/{kind}")
 async def ask(request: Request, sequence: int, kind: str) -> Response:
     """Who does it, and why."""
-    operator_only(request)
     return _sheet(request, sequence, kind, {})
 
 
 @dead.post("/{sequence}/{kind}")
 async def act(request: Request, web: WebParts, sequence: int, kind: str) -> Response:
     """Do it."""
-    operator_only(request)
     values = await values_of(request)
     try:
         wish = Wish(kind, text_of(values, "actor", required=True), text_of(values, "reason", required=True))
@@ -44,9 +42,7 @@ async def act(request: Request, web: WebParts, sequence: int, kind: str) -> Resp
     outcome = await web.broker.carry_out(sequence, wish)
     if outcome.refused:
         return _sheet(request, sequence, kind, values, outcome.what)
-    if wants_fragment(request):
-        return Response(status_code=HTTPStatus.NO_CONTENT)
-    return see_other(_BACK)
+    return done(request, _BACK)
 
 
 def _sheet(request: Request, sequence: int, kind: str, values: Values, error: str = "") -> Response:
@@ -59,13 +55,14 @@ def _sheet(request: Request, sequence: int, kind: str, values: Values, error: st
         submit=kind.capitalize(),
         stop=kind == DISCARD,
     )
-    shown = {
-        "form": refilled(form, values),
-        "error": error,
-        "back": _BACK,
-        "target": f"/console/dead/{sequence}/{kind}",
-    }
     status = HTTPStatus.CONFLICT if error else HTTPStatus.OK
-    if wants_fragment(request):
-        return fragment("_sheet.html", status=status, **shown)
-    return page(request, "sheet.html", title=form.title, section="/console", status=status, **shown)
+    return sheet(
+        request,
+        form,
+        values,
+        error,
+        status,
+        back=_BACK,
+        target=f"/console/dead/{sequence}/{kind}",
+        section=_BACK,
+    )

@@ -13,9 +13,9 @@ from services.web.api.loads import LoadId, loads_of
 from services.web.api.operator import operator_only
 from services.web.load import DURATION_S_MAX, DURATION_S_MIN, RATE_MAX, LoadBody, LoadOut, Mix
 from services.web.loads import LoadRuns
-from services.web.pages.forms import Choice, Form, Line, Option, Values, refilled
+from services.web.pages.forms import Choice, Form, Line, Option, Values
 from services.web.pages.orders import values_of
-from services.web.pages.rendering import fragment, page, see_other, wants_fragment
+from services.web.pages.rendering import done, fragment, see_other, sheet, wants_fragment
 from services.web.pages.state import State
 from services.web.parts import Web, WebParts
 
@@ -107,14 +107,14 @@ async def start(request: Request, web: WebParts) -> Response:
         return _sheet(request, values, _BOUNDS, HTTPStatus.UNPROCESSABLE_ENTITY)
     except LoadRuns:
         return _sheet(request, values, _RUNS, HTTPStatus.CONFLICT)
-    return _done(request)
+    return done(request, _BACK)
 
 
 @loads.post("/{load_id}/stop")
 async def stop(request: Request, web: WebParts, load_id: LoadId) -> Response:
     """Stop one."""
     loads_of(web).stop(load_id)
-    return _done(request)
+    return done(request, _BACK)
 
 
 @loads.get("/{load_id}/report")
@@ -131,14 +131,7 @@ async def result(web: WebParts, load_id: LoadId) -> Response:
 
 
 def _sheet(request: Request, values: Values, error: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
-    shown = {"form": refilled(_FORM, values), "error": error, "back": _BACK, "target": "/console/loads/new"}
-    if wants_fragment(request):
-        return fragment("_sheet.html", status=status, **shown)
-    return page(request, "sheet.html", title=_FORM.title, section="/console", status=status, **shown)
-
-
-def _done(request: Request) -> Response:
-    return Response(status_code=HTTPStatus.NO_CONTENT) if wants_fragment(request) else see_other(_BACK)
+    return sheet(request, _FORM, values, error, status, back=_BACK, target="/console/loads/new", section="/console")
 
 
 def _state(load: LoadOut) -> State:

@@ -14,10 +14,10 @@ from countermand.kernel.ids import is_order_id, order_id_from
 from services.web.api.problems import no_order
 from services.web.pages.cards import buyers_card, sellers_card
 from services.web.pages.doing import do, sent
-from services.web.pages.forms import FormError, Values, refilled
+from services.web.pages.forms import FormError, Values
 from services.web.pages.people import NEWCOMER, buyer, chosen, last_as, remember
 from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_form, placing_terms
-from services.web.pages.rendering import fragment, inside, page, see_other, wants_fragment
+from services.web.pages.rendering import fragment, inside, page, see_other, sheet, wants_fragment
 from services.web.pages.sheets import AT_ONCE, sheet_of
 from services.web.parts import Web, WebParts
 from services.web.readmodel.allowed import Action
@@ -155,12 +155,5 @@ def _sheet(
     if form is None:
         return see_other(back)
     status = HTTPStatus.CONFLICT if error else HTTPStatus.OK
-    shown = {
-        "form": refilled(form, values or {}),
-        "error": error,
-        "back": back,
-        "target": f"/orders/{detail.view.order_id}/{side}/{action}",
-    }
-    if wants_fragment(request):
-        return fragment("_sheet.html", status=status, **shown)
-    return page(request, "sheet.html", title=form.title, section="/", status=status, **shown)
+    target = f"/orders/{detail.view.order_id}/{side}/{action}"
+    return sheet(request, form, values or {}, error, status, back=back, target=target, section="/")

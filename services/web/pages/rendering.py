@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from services.web.pages.forms import Form, Values, refilled
 from services.web.pages.wording import METRICS
 from services.web.parts import web_of
 
@@ -101,6 +102,40 @@ def page(
 def fragment(template: str, *, status: HTTPStatus = HTTPStatus.OK, **shown: Any) -> HTMLResponse:
     """A piece of a page, for a module that asked for it."""
     return HTMLResponse(render(template, **shown), status, {"Cache-Control": "no-store", "Vary": "X-Fragment"})
+
+
+def sheet(
+    request: Request,
+    form: Form,
+    values: Values,
+    error: str = "",
+    status: HTTPStatus = HTTPStatus.OK,
+    *,
+    back: str,
+    target: str,
+    section: str,
+) -> HTMLResponse:
+    """A form: in a dialog, for a module of ours, or as a page.
+
+    Args:
+        request: what it answers.
+        form: what is asked.
+        values: what somebody had filled in before it was refused.
+        error: why it was.
+        status: of the answer.
+        back: where somebody goes who does not want to.
+        target: where the form is sent to.
+        section: as of `page`.
+    """
+    shown = {"form": refilled(form, values), "error": error, "back": back, "target": target}
+    if wants_fragment(request):
+        return fragment("_sheet.html", status=status, **shown)
+    return page(request, "sheet.html", title=form.title, section=section, status=status, **shown)
+
+
+def done(request: Request, back: str) -> Response:
+    """A sheet has done what it was for."""
+    return Response(status_code=HTTPStatus.NO_CONTENT) if wants_fragment(request) else see_other(back)
 
 
 def wants_fragment(request: Request) -> bool:
