@@ -38,6 +38,7 @@ from countermand.kernel.ids import order_id_from
 from countermand.kernel.money import Money
 from countermand.kernel.policy import Policy, PromisedEmail
 from countermand.kernel.terms import Clock, TermsRef
+from countermand.runtime import collector
 from countermand.runtime.facts import Fact
 from services.web.readmodel.follow import BATCH
 from services.web.readmodel.lists import Which
@@ -213,7 +214,8 @@ def main() -> None:
             f"{orders} orders, {events} events in {seconds:.1f} s: {events / seconds:.0f}/s; "
             f"{size / 1e6:.0f} MB, {size / orders:.0f} bytes an order"
         )
-        asyncio.run(ask(path, orders))
+        with collector.seldom():  # As web does.
+            asyncio.run(ask(path, orders))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import structlog
 from nats.aio.client import Client
 from pydantic import ValidationError
 
-from countermand.runtime import log
+from countermand.runtime import collector, log
 from countermand.runtime.connection import Access, access, tell_refusals
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.http import listening
@@ -51,7 +51,7 @@ def main() -> None:
     try:
         common = load_settings()
         log.configure("web", common.log_level, common.log_format)
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner, collector.seldom():
             runner.run(run(common, WebSettings()))
     except ValidationError as error:
         _give_up(explain(error))
