@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import MaxPayloadError
 from nats.js.errors import APIError, NoStreamResponseError
 
 TIMEOUT_S: Final = 5.0
@@ -41,9 +42,10 @@ async def put(nc: Client, subject: str, reply: str, headers: dict[str, str] | No
     """What `nc.publish` does, with headers written in one go: name by name they took 15 % of an order service's time.
 
     Raises:
+        MaxPayloadError: with its headers it is longer than the broker takes.
         ValueError: a header has a line break, or the subject one or a space.
     """
-    if not headers or not nc.is_connected or nc.is_draining_pubs or len(payload) > nc.max_payload:
+    if not headers:
         await nc.publish(subject, payload, reply, headers)
         return
     block = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
@@ -56,6 +58,12 @@ async def put(nc: Client, subject: str, reply: str, headers: dict[str, str] | No
         msg = f"a subject or a header of a message to {subject!r} has a line break or a space"
         raise ValueError(msg)
     head = f"NATS/1.0\r\n{block}\r\n".encode()
+    # nats-py counts the payload alone. The broker would end the connection, and nats-py would not come back from that.
+    if len(head) + len(payload) > nc.max_payload:
+        raise MaxPayloadError
+    if not nc.is_connected or nc.is_draining_pubs:
+        await nc.publish(subject, payload, reply, headers)
+        return
     command = f"HPUB {subject} {reply} {len(head)} {len(head) + len(payload)}\r\n".encode()
     # nats-py's own way from here on; tests/integration/test_requests.py tells when it changes.
     await nc._send_command(b"".join((command, head, payload, b"\r\n")))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
