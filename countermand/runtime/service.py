@@ -156,6 +156,7 @@ class Service:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            await self._card.close()
             _log.info("service.stopped")
             if self._tracer is not None:
                 self._tracer.close()
