@@ -10,7 +10,7 @@ from faststream.nats.security import NatsSecurity, NatsUserPassword
 
 from countermand.runtime.settings import ConfigurationError, Settings
 
-_REFUSALS: Final = ("permissions violation", "authorization violation", "authentication")
+_REFUSALS: Final = ("permissions violation", "authorization violation", "authentication", "certificate")
 
 _log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ def access(settings: Settings) -> Access:
 
 
 async def tell_refusals(error: Exception) -> None:
-    """What this process may not do shows otherwise only as an answer that never comes, or as a broker that seems away."""
+    """What this process may not do, or whom it does not trust: else it only seems that the broker does not answer."""
     if any(words in str(error).lower() for words in _REFUSALS):
         _log.error("broker.refused", error=str(error))
 
