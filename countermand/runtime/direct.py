@@ -76,19 +76,16 @@ class DirectReader:
 
     async def _request(self, stream: str, request: dict[str, Any]) -> list[Stored]:
         async with self._turns:
-            return await self._read(stream, request)
-
-    async def _read(self, stream: str, request: dict[str, Any]) -> list[Stored]:
-        token = str(next(self._tokens))
-        pending = _Pending(asyncio.get_running_loop().create_future())
-        self._pending[token] = pending
-        try:
-            payload = json.dumps(request).encode()
-            await self._nc.publish(f"$JS.API.DIRECT.GET.{stream}", payload, reply=f"{self._inbox}.{token}")
-            await asyncio.wait_for(pending.done, READ_TIMEOUT_S)
-        finally:
-            del self._pending[token]
-        return pending.messages
+            token = str(next(self._tokens))
+            pending = _Pending(asyncio.get_running_loop().create_future())
+            self._pending[token] = pending
+            try:
+                payload = json.dumps(request).encode()
+                await self._nc.publish(f"$JS.API.DIRECT.GET.{stream}", payload, reply=f"{self._inbox}.{token}")
+                await asyncio.wait_for(pending.done, READ_TIMEOUT_S)
+            finally:
+                del self._pending[token]
+            return pending.messages
 
     async def _answer(self, msg: Msg) -> None:
         pending = self._pending.get(msg.subject.rpartition(".")[2])

@@ -96,20 +96,17 @@ class Requests:
             NoStreamResponseError: nobody listens there: the stream has no leader at the moment.
         """
         async with self._turns:
-            return await self._ask(subject, payload, headers)
-
-    async def _ask(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> bytes:
-        token = str(next(self._tokens))
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bytes] = loop.create_future()
-        self._waiting[token] = answer, loop.time() + TIMEOUT_S
-        if self._look is None:
-            self._look = loop.call_later(_LOOK_EVERY_S, self._expire, loop)
-        try:
-            await put(self._nc, subject, f"{self._inbox}.{token}", headers, payload)
-            return await answer
-        finally:
-            self._waiting.pop(token, None)
+            token = str(next(self._tokens))
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[bytes] = loop.create_future()
+            self._waiting[token] = answer, loop.time() + TIMEOUT_S
+            if self._look is None:
+                self._look = loop.call_later(_LOOK_EVERY_S, self._expire, loop)
+            try:
+                await put(self._nc, subject, f"{self._inbox}.{token}", headers, payload)
+                return await answer
+            finally:
+                self._waiting.pop(token, None)
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> Ack:
         """Store a message; the ack says that it is.
