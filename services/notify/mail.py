@@ -82,8 +82,6 @@ class Mail:
     """One email, ready to send. `sender` and `to` are the envelope's: bare addresses."""
 
     kind: PromisedEmail
-    fact_id: str
-    order_id: str
     sender: str
     to: str
     subject: str
@@ -125,7 +123,7 @@ def compose(kind: PromisedEmail, event: Event, fact_id: str, order_id: str, sent
         text=_quoted(_TEXT.render(layout)),
         html=_quoted(_HTML.render(layout)),
     )
-    return Mail(kind, fact_id, order_id, from_address, to, subject, message_id, content.encode())
+    return Mail(kind, from_address, to, subject, message_id, content.encode())
 
 
 def message_id_of(fact_id: str, kind: PromisedEmail) -> str:
