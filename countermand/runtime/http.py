@@ -90,9 +90,8 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while")[
-            0
-        ]  # Python adds the address, which is said already.
+        # Python adds the address, which is said already.
+        reason = (error.strerror or str(error)).partition(" (while")[0]
         msg = f"cannot listen on {url('http', host, port)}: {reason}"
         raise ConfigurationError(msg) from error
 

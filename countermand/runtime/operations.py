@@ -82,11 +82,8 @@ class Operations(Collector):
         if self._watch is not None and self._nc is not None:
             yield from self._of_the_broker(self._watch, self._nc)
         if self._tally is not None:
-            tally = self._tally
-            rounds, timers = (
-                {"ok": tally.ok, "failed": tally.failed},
-                {"rearmed": tally.rearmed, "cancelled": tally.cancelled},
-            )
+            rounds = {"ok": self._tally.ok, "failed": self._tally.failed}
+            timers = {"rearmed": self._tally.rearmed, "cancelled": self._tally.cancelled}
             yield self._counter("reconciler_rounds", "Comparisons of wanted and armed timers.", "result", rounds)
             yield self._counter("reconciler_timers", "Timers mended by them.", "action", timers)
 
