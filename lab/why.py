@@ -1,12 +1,14 @@
 """Why did this order end like that? Its causal timeline across all services, in plain words."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from countermand.contracts.subjects import read
 from countermand.contracts.words import in_words
@@ -84,7 +86,7 @@ async def timeline(market: Market, order_id: str) -> list[Step]:
     lines.sort(key=lambda line: line[0])
     numbers = {key: number for number, (_, key, *_rest) in enumerate(lines, 1) if key}
     return [
-        Step(number, at, simulated_at, who, what, _because(caused_by, numbers))
+        Step(number, at, simulated_at, who, what, because(caused_by, numbers))
         for number, (at, _, simulated_at, who, what, caused_by) in enumerate(lines, 1)
     ]
 
@@ -101,7 +103,7 @@ async def feedback(market: Market, order_id: str) -> str:
 
 
 def show(steps: list[Step], order_id: str, console: Console) -> None:
-    """Print a timeline."""
+    """Print a timeline. Strangers wrote some of its words: a bracket in them is a bracket, and no markup."""
     table = Table(title=f"Order {order_id}", title_justify="left", box=None, pad_edge=False, header_style="dim")
     table.add_column("#", justify="right", style="dim")
     table.add_column("simulated")
@@ -113,11 +115,12 @@ def show(steps: list[Step], order_id: str, console: Console) -> None:
     for step in steps:
         simulated = f"{step.simulated_at:%a %d %b %Y %H:%M}" if step.simulated_at else ""
         real = f"+{(step.at - start).total_seconds():.3f} s"
-        table.add_row(str(step.number), simulated, real, step.who, step.what, step.because)
+        table.add_row(*map(Text, (str(step.number), simulated, real, step.who, step.what, step.because)))
     console.print(table)
 
 
-def _because(caused_by: str, numbers: dict[str, int]) -> str:
+def because(caused_by: str, numbers: Mapping[str, int]) -> str:
+    """The line that something follows from, as in `of #3`; the cause itself if it is not shown."""
     if not caused_by:
         return ""
     if caused_by in numbers:

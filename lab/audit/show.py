@@ -15,7 +15,7 @@ from countermand.contracts.words import in_words
 from lab.audit.fact import COMMANDS, Fact
 from lab.audit.invariants import Violation
 from lab.audit.report import Report
-from lab.why import Step, show
+from lab.why import Step, because, show
 
 TOLD: Final = 10
 """Orders whose timeline is printed; after as many nobody reads on."""
@@ -59,7 +59,7 @@ def timeline(facts: Sequence[Fact]) -> list[Step]:
             _time(fact.simulated),
             fact.owner,
             _said(fact),
-            _because(fact.cause, numbers),
+            _plain(because(fact.cause, numbers)),
         )
         for number, fact in enumerate(facts, 1)
     ]
@@ -116,15 +116,6 @@ def _said(fact: Fact) -> str:
         return in_words(fact.name, kind.model_validate(fact.body))
     except ValidationError:
         return f"{fact.name}, which cannot be read"
-
-
-def _because(cause: str, numbers: Mapping[str, int]) -> str:
-    if not cause:
-        return ""
-    if cause in numbers:
-        return f"of #{numbers[cause]}"
-    armed_by, _, timer = cause.rpartition(":")
-    return f"{timer} of #{numbers[armed_by]}" if armed_by in numbers else _plain(cause)
 
 
 def _time(text: str) -> datetime | None:
