@@ -173,18 +173,14 @@ def users(
 @app.command()
 def why(order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")], nats: NatsUrl = None) -> int:
     """Tell the causal timeline of one order in words, across all services."""
-    from lab.market import Market  # noqa: PLC0415
+    from lab.market import marketplace  # noqa: PLC0415
     from lab.why import feedback, show, timeline  # noqa: PLC0415
 
     async def tell() -> int:
-        market = await Market.connect(_named(nats), Names(load_settings().subject_prefix))
-        try:
-            await market.check()
+        async with marketplace(_named(nats)) as market:
             console = Console(width=None if sys.stdout.isatty() else 200)
             show(await timeline(market, order_id), order_id, console)
-            console.print(await feedback(market, order_id))
-        finally:
-            await market.close()
+            console.print(await feedback(market, order_id), markup=False)
         return PASS
 
     return _run(tell())

@@ -13,12 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from countermand.kernel.ids import order_id_from
-from countermand.runtime.names import Names
-from countermand.runtime.settings import ConfigurationError, load_settings
+from countermand.runtime.settings import ConfigurationError
 from lab.audit.mailbox import received
 from lab.console import console_of
 from lab.exits import BROKEN, PASS
-from lab.market import Market
+from lab.market import marketplace
 from lab.stories import STORIES
 from lab.stories.play import Performance, Verdict, perform, write
 from lab.stories.story import Story
@@ -74,17 +73,13 @@ async def _play(
     json: Path | None,
     console: Console,
 ) -> int:
-    market = await Market.connect(nats_url, Names(load_settings().subject_prefix))
-    try:
-        await market.check()
+    async with marketplace(nats_url) as market:
         if mailbox_url:
             await received(mailbox_url, order_id_from("nobody"))  # Whether it answers, before a minute of playing.
         with _Progress(stories, console) as progress:
             performance = await perform(
                 stories, market, cards=CARDS, mailbox_url=mailbox_url, seed=seed, run=run, progress=progress.note
             )
-    finally:
-        await market.close()
     if json:
         write(performance, json)
     _report(performance, console)

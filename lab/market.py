@@ -212,14 +212,25 @@ class Market:
 
 @asynccontextmanager
 async def marketplace(url: str) -> AsyncGenerator[Market]:
-    """A provisioned marketplace, under the prefix that the environment says, for as long as a command needs it.
+    """A provisioned marketplace, for as long as a command needs it.
 
     Raises:
         ConfigurationError: nobody answers there, or not any more, or nobody has provisioned it.
     """
-    market = await Market.connect(url, Names(load_settings().subject_prefix))
-    try:
+    async with reached(url) as market:
         await market.check()
+        yield market
+
+
+@asynccontextmanager
+async def reached(url: str, names: Names | None = None) -> AsyncGenerator[Market]:
+    """Whatever a NATS server has, for as long as a command needs it; under the environment's prefix if no names are given.
+
+    Raises:
+        ConfigurationError: nobody answers there, or not any more.
+    """
+    market = await Market.connect(url, names or Names(load_settings().subject_prefix))
+    try:
         yield market
     except (TimeoutError, NatsError, StoreReadError) as error:
         msg = f"the broker does not answer as it should: {error or type(error).__name__}"

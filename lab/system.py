@@ -22,7 +22,7 @@ from countermand.runtime.embedded import Child, NatsServer, StartError, Supervis
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, Settings, load_settings
 from countermand.runtime.streams import provision
-from lab.market import Market
+from lab.market import reached
 from services.dispute.app import CARD as DISPUTE
 from services.notify.app import CARD as NOTIFY
 from services.order.app import CARD as ORDER
@@ -96,12 +96,9 @@ async def provisioned(nats_url: str, settings: Settings) -> None:
         ConfigurationError: nobody answers, or JetStream refuses.
     """
     names = Names(settings.subject_prefix)
-    market = await Market.connect(nats_url, names)
-    try:
+    async with reached(nats_url, names) as market:
         services = [(card.name, card.subscriptions()) for card in CARDS]
         await provision(market.js, names, settings, services)
-    finally:
-        await market.close()
 
 
 async def ready(nats_url: str, settings: Settings, supervisor: Supervisor | None = None) -> None:

@@ -4,15 +4,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from countermand.kernel.ids import is_order_id
-from countermand.runtime.names import Names
-from countermand.runtime.settings import ConfigurationError, load_settings
+from countermand.runtime.settings import ConfigurationError
 from lab.audit.histories import history
 from lab.audit.options import Options
 from lab.audit.run import audit
 from lab.audit.show import orders_to_tell, show_report
 from lab.console import console_of, now_and_then
 from lab.exits import BROKEN, PASS
-from lab.market import Market
+from lab.market import reached
 
 
 async def run(nats_url: str, options: Options, json: Path | None) -> int:
@@ -22,15 +21,12 @@ async def run(nats_url: str, options: Options, json: Path | None) -> int:
         ConfigurationError: nobody answers there, or something that was named does not exist.
     """
     console = console_of()
-    market = await Market.connect(nats_url, Names(load_settings().subject_prefix))
-    try:
+    async with reached(nats_url) as market:
         report = await audit(market, options, now_and_then(_how_far))
         if options.run and not report.orders:
             msg = f"no order of run {options.run} is known here"
             raise ConfigurationError(msg)
         histories = {order_id: await history(market, order_id) for order_id in orders_to_tell(report)}
-    finally:
-        await market.close()
     if json:
         report.write(json)
     show_report(report, console, histories)

@@ -9,14 +9,13 @@ from typing import Any, Final
 from rich.console import Console
 
 from countermand.contracts.base import Owner
-from countermand.runtime.names import Names
-from countermand.runtime.settings import ConfigurationError, load_settings
+from countermand.runtime.settings import ConfigurationError
 from countermand.runtime.streams import stream_names
 from lab.backup.manifest import Manifest, Saved, read_manifest
 from lab.backup.wire import load, save
 from lab.console import console_of, now_and_then
 from lab.exits import PASS
-from lab.market import Market, marketplace
+from lab.market import Market, marketplace, reached
 from lab.system import CARDS
 
 _TIMEOUT_S: Final = 10.0
@@ -55,8 +54,7 @@ async def restore(nats_url: str, folder: Path) -> int:
         ConfigurationError: the backup is damaged, a stream is there already, or the server refuses one.
     """
     manifest = read_manifest(folder)
-    market = await Market.connect(nats_url, Names(load_settings().subject_prefix))
-    try:
+    async with reached(nats_url) as market:
         there = [saved.stream for saved in manifest.streams if await _exists(market, saved.stream)]
         if there:
             msg = f"the server has {', '.join(there)} already: a backup is restored into an empty server only"
@@ -71,8 +69,6 @@ async def restore(nats_url: str, folder: Path) -> int:
             if (state["messages"], state["last_seq"]) != (saved.messages, saved.state["last_seq"]):
                 msg = f"{saved.stream} has {state['messages']} messages, and {saved.messages} were saved"
                 raise ConfigurationError(msg)
-    finally:
-        await market.close()
     _tell(manifest.streams, f"restored from {folder}, saved at {manifest.made_at}", console_of())
     return PASS
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from nats.errors import Error as NatsError
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -36,7 +35,7 @@ from lab.load.play.run import play
 from lab.load.play.wire import Topics, ask
 from lab.load.rawlog import refuse_another_run
 from lab.load.reporting import NONE, RUNS, Copies, Reported, reported
-from lab.market import Market
+from lab.market import Market, reached
 from lab.plan.mix import BUILT_IN, built_in, errand, load_mix
 from lab.simulate.life import BASE
 from lab.system import embedded
@@ -208,8 +207,7 @@ def interruptible(progress: Console) -> Generator[asyncio.Event]:
 
 async def _prepare(target: Target, plan: LoadPlan) -> None:
     """Store the policies, and make sure that the plan's orders are new here."""
-    market = await Market.connect(target.nats_url, target.names)
-    try:
+    async with reached(target.nats_url, target.names) as market:
         await market.check()
         if target.mailbox_url:
             await received(target.mailbox_url, order_id_from("nobody"))  # Whether it answers, before minutes of load.
@@ -220,11 +218,6 @@ async def _prepare(target: Target, plan: LoadPlan) -> None:
         if await market.reader.last_of_each(target.names.journal(Owner.ORDER), [subject]):
             msg = f"the orders of mix {plan.mix.name} with seed {plan.seed} were placed here already: choose another --seed"
             raise ConfigurationError(msg)
-    except (NatsError, TimeoutError) as error:
-        msg = f"the NATS server at {target.nats_url} does not answer as it should: {error or type(error).__name__}"
-        raise ConfigurationError(msg) from error
-    finally:
-        await market.close()
 
 
 def _plan(fields: dict[str, Any]) -> LoadPlan:
