@@ -35,8 +35,6 @@ READY_WITHIN_S: Final = 60.0
 """How long five Python processes may take to start on a busy machine; two seconds are usual."""
 
 _POLL_S: Final = 0.05
-_STOP_GRACE_S: Final = 15.0
-"""Longer than a service's own grace, so that none is killed while it gives its messages back."""
 
 
 @dataclass(slots=True)
@@ -185,7 +183,11 @@ async def start_web(system: System, environment: Mapping[str, str]) -> str:
 async def _start_listening(
     name: str, folder: Path, environment: Mapping[str, str], supervisor: Supervisor
 ) -> tuple[Child, dict[str, str]]:
-    """Start a service that tells its addresses in a file, and wait for that."""
+    """Start a service that tells its addresses in a file, and wait for that.
+
+    Raises:
+        ConfigurationError: it died, or is not there after `READY_WITHIN_S`.
+    """
     ready_file = folder / f"{name}.json"
     ready_file.unlink(missing_ok=True)
     child = await spawn(
@@ -195,11 +197,15 @@ async def _start_listening(
         name=name,
     )
     supervisor.add(child)
-    async with asyncio.timeout(READY_WITHIN_S):
-        while not ready_file.exists():
-            if child.returncode is not None:
-                raise ConfigurationError(child.epitaph())
-            await asyncio.sleep(_POLL_S)
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            while not ready_file.exists():
+                if child.returncode is not None:
+                    raise ConfigurationError(child.epitaph())
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError as error:
+        msg = f"{name} was not ready within {READY_WITHIN_S:g} s: {child.epitaph()}"
+        raise ConfigurationError(msg) from error
     return child, json.loads(ready_file.read_text())
 
 
@@ -220,5 +226,5 @@ async def _all_bound(nats_url: str, settings: Settings) -> None:
 async def _bound(js: JetStreamContext, stream: str, consumer: str) -> bool:
     try:
         return bool((await js.consumer_info(stream, consumer)).push_bound)
-    except NotFoundError:
+    except (NotFoundError, TimeoutError):  # Not there yet, or too busy to say; whoever waits has a bound.
         return False
