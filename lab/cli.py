@@ -17,6 +17,7 @@ from typer import TyperException
 from countermand.kernel.terms import DAY_A_MINUTE
 from countermand.runtime.names import Names
 from countermand.runtime.settings import ConfigurationError, load_settings
+from lab.arguments import HtmlPath, JsonPath
 from lab.conformance.commands import conformance_app
 from lab.dead.commands import dead_app
 from lab.exits import CONFIGURATION, INTERRUPTED, PASS, TERMINATED
@@ -47,17 +48,6 @@ MailboxUrl = Annotated[
     typer.Option("--mailbox", envvar="MAILBOX_URL", help="the HTTP address of its mailbox, to read the emails"),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63, help="the same seed, the same decisions")]
-
-
-def _writable(path: Path | None) -> Path | None:
-    """Find out before minutes of playing, not after them."""
-    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
-        msg = f"{path} cannot be written"
-        raise typer.BadParameter(msg)
-    return path
-
-
-JsonPath = Annotated[Path | None, typer.Option("--json", callback=_writable, help="write the result here")]
 
 
 def main() -> None:
@@ -339,9 +329,7 @@ def load(
     fault: Annotated[list[str] | None, typer.Option("--fault", help="as kill:order@20s or smtp:451@10s+20s")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="keep the run here")] = None,
     json: JsonPath = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", callback=_writable, help="write the report's page here too")
-    ] = None,
+    html: HtmlPath = None,
     nats: NatsUrl = None,
     mailbox: MailboxUrl = None,
 ) -> int:
@@ -388,9 +376,7 @@ def load(
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="its name, or where it is kept")],
     json: JsonPath = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", callback=_writable, help="write the report's page here too")
-    ] = None,
+    html: HtmlPath = None,
 ) -> int:
     """Make the reports of a load run again, from its raw log."""
     from lab.console import console_of  # noqa: PLC0415

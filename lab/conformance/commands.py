@@ -3,7 +3,6 @@
 import asyncio
 import json as json_module
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lab.arguments import JsonPath, Nats
 from lab.conformance.clause import Check
 from lab.exits import BROKEN, PASS
 from lab.spans import seconds
@@ -34,8 +34,8 @@ def conformance() -> None:
 def seller(
     *,
     within: Annotated[str, typer.Option("--within", metavar="SPAN", help="how long it may take for anything")] = "10s",
-    json: Annotated[Path | None, typer.Option("--json", help="write the result here")] = None,
-    nats: Annotated[str, typer.Option("--nats", envvar="NATS_URL", help="a running system")],
+    json: JsonPath = None,
+    nats: Nats,
 ) -> int:
     """Play some orders with the seller's service of a running system, and check it clause by clause."""
     from lab.console import console_of  # noqa: PLC0415  # As in lab.cli: a command loads what it needs.

@@ -4,12 +4,12 @@ import asyncio
 import getpass
 import socket
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from countermand.runtime.settings import ConfigurationError
+from lab.arguments import JsonPath, Nats
 from lab.console import console_of
 from lab.spans import seconds
 
@@ -20,10 +20,8 @@ dead_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Nats = Annotated[str, typer.Option("--nats", envvar="NATS_URL", help="a running system")]
 Service = Annotated[str | None, typer.Option("--service", help="only of this service")]
 Since = Annotated[str | None, typer.Option("--since", help="only what died since, as 2h or 2026-01-31T12:00Z")]
-Json = Annotated[Path | None, typer.Option("--json", help="write the result here")]
 Sequences = Annotated[list[int] | None, typer.Argument(metavar="[LETTER]...", help="as `dead list` numbers them")]
 All = Annotated[bool, typer.Option("--all", help="all that are open, of a --service if one is named")]
 Why = Annotated[str, typer.Option("--reason", help="why; it is kept with the letter")]
@@ -38,7 +36,7 @@ def list_(
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="only for reasons with it")] = None,
     since: Since = None,
     all_: Annotated[bool, typer.Option("--all", help="also those that were replayed or discarded")] = False,
-    json: Json = None,
+    json: JsonPath = None,
     nats: Nats,
 ) -> int:
     """List the dead letters that nothing has been done about."""
@@ -49,7 +47,7 @@ def list_(
 
 
 @dead_app.command()
-def show(letter: Annotated[int, typer.Argument(metavar="LETTER")], json: Json = None, *, nats: Nats) -> int:
+def show(letter: Annotated[int, typer.Argument(metavar="LETTER")], json: JsonPath = None, *, nats: Nats) -> int:
     """Show one dead letter, why it died, and what to do about it."""
     from lab.dead.desk import show_one  # noqa: PLC0415
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lab.arguments import Nats
+
 policy_app = typer.Typer(
     name="policy",
     help="Show, check and store the policies under which orders are placed.",
@@ -38,7 +40,7 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
 @policy_app.command()
 def put(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
-    nats: Annotated[str, typer.Option("--nats", envvar="NATS_URL", help="a running system")],
+    nats: Nats,
 ) -> None:
     """Store a policy in a running system, so that orders may name its hash. Doing it again changes nothing."""
     from countermand.runtime.policy_file import read_policy  # noqa: PLC0415
