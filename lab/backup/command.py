@@ -1,7 +1,8 @@
 """`countermand backup` and `countermand restore`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from countermand.contracts.base import Owner
 from countermand.runtime.settings import ConfigurationError
 from countermand.runtime.streams import stream_names
 from lab.backup.manifest import Manifest, Saved, read_manifest
-from lab.backup.wire import load, save
+from lab.backup.wire import Progress, load, save
 from lab.console import console_of, now_and_then
 from lab.exits import PASS
 from lab.market import Market, marketplace, reached
@@ -25,16 +26,14 @@ async def backup(nats_url: str, folder: Path) -> int:
     """Write every stream of a system that stands still into a folder.
 
     Raises:
-        ConfigurationError: the folder has something in it, or the services worked on while the streams were copied.
+        ConfigurationError: the folder is not empty, or full, or the services worked on while the streams were copied.
     """
     _make_empty(folder)
     async with marketplace(nats_url) as market:
         names = stream_names(market.names)
         tell = _progress("saved")
         before = await _positions(market)
-        streams = [
-            Saved(stream=name, **await save(market.nc, name, folder / f"{name}.snapshot", tell)) for name in names
-        ]
+        streams = [await _saved(market, name, folder, tell) for name in names]
         moved = [name for name, position in (await _positions(market)).items() if position != before[name]]
         if moved:
             msg = (
@@ -42,7 +41,9 @@ async def backup(nats_url: str, folder: Path) -> int:
                 "belong together: stop the services, not the broker, and make the backup again"
             )
             raise ConfigurationError(msg)
-        Manifest(made_at=datetime.now(UTC).isoformat(), server=_version(market), streams=tuple(streams)).write(folder)
+        made_at = datetime.now(UTC).isoformat()
+        with _room_in(folder):
+            Manifest(made_at=made_at, server=_version(market), streams=tuple(streams)).write(folder)
     _tell(streams, f"saved in {folder}", console_of())
     return PASS
 
@@ -71,6 +72,23 @@ async def restore(nats_url: str, folder: Path) -> int:
                 raise ConfigurationError(msg)
     _tell(manifest.streams, f"restored from {folder}, saved at {manifest.made_at}", console_of())
     return PASS
+
+
+async def _saved(market: Market, name: str, folder: Path, tell: Progress) -> Saved:
+    with _room_in(folder):
+        return Saved(stream=name, **await save(market.nc, name, folder / f"{name}.snapshot", tell))
+
+
+@contextmanager
+def _room_in(folder: Path) -> Generator[None]:
+    """Tell in a line that the disk is full. A broker that does not answer is an `OSError` too: `marketplace` tells that."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        msg = f"{folder} cannot be written: {error.strerror or error}"
+        raise ConfigurationError(msg) from error
 
 
 async def _positions(market: Market) -> dict[str, Any]:
@@ -110,7 +128,7 @@ def _make_empty(folder: Path) -> None:
         raise ConfigurationError(msg)
 
 
-def _progress(done: str) -> Any:
+def _progress(done: str) -> Progress:
     total = 0
 
     def line(_: int) -> str:
