@@ -81,7 +81,7 @@ async def _saved(market: Market, name: str, folder: Path, tell: Progress) -> Sav
 
 @contextmanager
 def _room_in(folder: Path) -> Generator[None]:
-    """Tell in a line that the disk is full. A broker that does not answer is an `OSError` too: `marketplace` tells that."""
+    """Tell in a line that the disk is full. A silent broker is an `OSError` too: `marketplace` tells that."""
     try:
         yield
     except TimeoutError:

@@ -70,7 +70,11 @@ class Tape:
 
 @asynccontextmanager
 async def rolling(market: Market) -> AsyncGenerator[Tape]:
-    """A tape that goes on while the block does. What the streams held before is not on it."""
+    """A tape that goes on while the block does. What the streams held before is not on it.
+
+    Raises:
+        NatsError, StoreReadError, TimeoutError: a read failed: what the block then missed on the tape says nothing.
+    """
     after: dict[str, int] = {}
     for name in (*_ORDER_AT, DEAD):
         after[name] = (await market.js.stream_info(market.names.stream(name))).state.last_seq + 1
@@ -81,3 +85,5 @@ async def rolling(market: Market) -> AsyncGenerator[Tape]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    if not task.cancelled() and (error := task.exception()):
+        raise error
