@@ -224,7 +224,7 @@ async def marketplace(url: str) -> AsyncGenerator[Market]:
 
 @asynccontextmanager
 async def reached(url: str, names: Names | None = None) -> AsyncGenerator[Market]:
-    """A NATS server, for as long as a command needs it; under the prefix that the environment says if no names are given.
+    """A NATS server, for as long as a command needs it; without names, under the prefix that the environment says.
 
     Raises:
         ConfigurationError: nobody answers there, or not any more.
