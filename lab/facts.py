@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from countermand.runtime.facts import Fact, by_time, fact_from, history
+from countermand.runtime.facts import Fact, fact_from, history
 
 ANSWERS: Final = ("OrderCancelled", "CancelRefused", "CancelExpired", "CancelSuperseded", "CancelWithdrawn")
 """The order's events of which each request gets exactly one (I5)."""
 
-__all__ = ["ANSWERS", "Fact", "by_time", "fact_from", "history"]
+__all__ = ["ANSWERS", "Fact", "fact_from", "history"]

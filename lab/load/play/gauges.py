@@ -7,13 +7,12 @@ from typing import Any, Final
 from countermand.runtime.settings import ConfigurationError
 from lab.load.figures.metrics import HEADLINES
 from lab.load.figures.sparse import Spans
-from lab.load.figures.thresholds import Threshold
+from lab.load.figures.thresholds import STATISTICS, Threshold
 from lab.load.play.wire import Tick
 
 WINDOW_S: Final = 5.0
 """What counts as now: long enough for a p99, short enough to abort in time."""
 
-_STATISTICS: Final = tuple(Spans().document())
 _COUNTS: Final = ("started", "late", "shed", "settled", "completed")
 
 _KNOWN: Final = (
@@ -22,7 +21,7 @@ _KNOWN: Final = (
     *(f"rate.{name}" for name in ("target", "achieved")),
     *(f"generator.{name}" for name in ("late_share", "resent", "lost", "refused")),
     "backlog.max",
-    *(f"latency_ms.{metric}.{name}" for metric in HEADLINES for name in _STATISTICS),
+    *(f"latency_ms.{metric}.{name}" for metric in HEADLINES for name in STATISTICS),
 )
 """What `Gauges.document` can have, beside the outcomes."""
 
