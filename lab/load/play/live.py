@@ -8,6 +8,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from lab.console import LINE_EVERY_S, now_and_then
 from lab.load.figures.metrics import HEADLINES
@@ -42,8 +43,8 @@ class View:
         self._live.stop()
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        """Print a line that stays, as it is: a log's last lines may be in it."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def drain(self, second: float) -> None:
         """The last order has arrived."""
@@ -90,7 +91,7 @@ class View:
         table.add_row("settled", f"{gauges.total('settled'):,}", ", ".join(_outcomes(gauges)))
         table.add_row("violations", f"{gauges.violations:,}", f"in {gauges.looked_at:,} orders looked at so far")
         for ill in _ills(gauges):
-            table.add_row("[red]![/red]", ill)
+            table.add_row("[red]![/red]", Text(ill))
         return Group(self._bar(second), table)
 
     def _bar(self, second: float) -> Table:
