@@ -15,6 +15,10 @@ _REFUSALS: Final = ("permissions violation", "authorization violation", "authent
 _log = structlog.get_logger()
 
 
+class ConnectionLost(Exception):
+    """The broker has ended the connection for good; the message says why. Only a new process comes in again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What opens the broker to this process; nothing of it where the broker is open to all.

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from countermand.runtime import collector
 from countermand.runtime.card import Card
+from countermand.runtime.connection import ConnectionLost
 from countermand.runtime.service import Service
 from countermand.runtime.settings import ConfigurationError, load_settings
 
@@ -18,9 +19,12 @@ except ImportError:  # Not on every platform, and not needed.
 CONFIGURATION_ERROR: Final = 2
 """Exit code: bad arguments or configuration."""
 
+CONNECTION_LOST: Final = 1
+"""Exit code: the broker has ended the connection for good. Whoever runs us starts us again."""
+
 
 def run(compose: Callable[[], Card[Any, Any, Any]]) -> None:
-    """Run a service until it is told to stop; exits with 2 and one line if its configuration cannot be."""
+    """Run a service until it is told to stop. Exits with one line: 2 if its configuration cannot be, 1 if its connection was ended."""
     try:
         service = Service(compose(), load_settings())
         with asyncio.Runner(loop_factory=new_event_loop) as runner, collector.seldom():
@@ -28,3 +32,6 @@ def run(compose: Callable[[], Card[Any, Any, Any]]) -> None:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(CONFIGURATION_ERROR)
+    except ConnectionLost as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(CONNECTION_LOST)

@@ -10,16 +10,17 @@ from typing import Any, Final
 import structlog
 from faststream import FastStream
 from faststream.nats import NatsBroker
+from faststream.nats.broker.broker import UNRECOVERABLE_CONNECT_ERRORS
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as Subscribed
-from nats.errors import ConnectionReconnectingError, FlushTimeoutError
+from nats.errors import ConnectionClosedError, ConnectionReconnectingError, FlushTimeoutError
 from nats.errors import Error as NatsError
 
 from countermand.contracts.subjects import read
 from countermand.runtime import log
 from countermand.runtime.card import Card
-from countermand.runtime.connection import access, tell_refusals
+from countermand.runtime.connection import ConnectionLost, access, tell_refusals
 from countermand.runtime.dead import subject_of
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.failpoints import Failpoint
@@ -40,6 +41,9 @@ _RECONNECT_EVERY_S: Final = 1
 _FOREVER: Final = -1
 _SIGNAL_POLL_S: Final = 0.05
 """How soon FastStream notices a signal."""
+
+_NO_LEAVE_TO_TAKE: Final = (ConnectionReconnectingError, ConnectionClosedError, FlushTimeoutError)
+"""What comes of a farewell to a broker that is away."""
 
 _NO_ORDER: Final = ""
 """The lane of messages whose subject names no order; they are all on their way to the dead letters."""
@@ -64,7 +68,8 @@ class Service:
             settings.nats_url.split(","),
             security=entry.security(),
             inbox_prefix=entry.inbox_prefix,
-            error_cb=tell_refusals,
+            error_cb=self._hear_error,
+            closed_cb=self._hear_end,
             name=f"countermand-{card.name}",
             max_reconnect_attempts=_FOREVER,
             reconnect_time_wait=_RECONNECT_EVERY_S,
@@ -74,14 +79,26 @@ class Service:
             logger=None,
         )
         self._subscriptions: list[Subscribed] = []
+        self._application: FastStream | None = None
+        self._leaving = False
+        self._nc: Client | None = None
+        self._lost = ""
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT; then finish what is at work and give the rest back."""
+        """Run until SIGTERM or SIGINT; then finish what is at work and give the rest back.
+
+        Raises:
+            ConnectionLost: the broker has ended the connection for good, as after a change of passwords.
+        """
         log.configure(self._card.name, self._settings.log_level, self._settings.log_format)
         async with self._operations.serving():
             if await self._finds_the_broker():
-                with contextlib.suppress(ConnectionReconnectingError, FlushTimeoutError):  # Away: no leave to take.
-                    await self._app().run(sleep_time=_SIGNAL_POLL_S)
+                self._application = self._app()
+                with contextlib.suppress(*_NO_LEAVE_TO_TAKE):
+                    await self._application.run(sleep_time=_SIGNAL_POLL_S)
+        if self._lost:
+            msg = f"the broker has ended {self._card.name}'s connection for good: {self._lost}"
+            raise ConnectionLost(msg)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -91,6 +108,21 @@ class Service:
 
     def _app(self) -> FastStream:
         return FastStream(self._broker, lifespan=self._lifespan, on_shutdown=[self._drain], logger=None)
+
+    async def _hear_error(self, error: Exception) -> None:
+        """FastStream ends nats-py's reconnecting over some errors, and nobody would begin it again."""
+        await tell_refusals(error)
+        if str(error).removeprefix("nats: ").strip("'").lower() in UNRECOVERABLE_CONNECT_ERRORS:
+            self._end(error)
+
+    async def _hear_end(self) -> None:
+        """nats-py does not come back from what the broker calls an error, unless it is about a single subject."""
+        self._end(self._nc.last_error if self._nc else None)
+
+    def _end(self, why: Exception | None) -> None:
+        if self._application is not None and not self._leaving:
+            self._lost = self._lost or str(why)
+            self._application.exit()
 
     async def _finds_the_broker(self) -> bool:
         """Wait until it answers; false if told to stop before. FastStream looks at signals only afterwards."""
@@ -128,6 +160,7 @@ class Service:
     @contextlib.asynccontextmanager
     async def _lifespan(self) -> AsyncGenerator[None]:
         nc: Client = await self._broker.connect()
+        self._nc = nc
         reader = DirectReader(nc)
         await reader.start()
         requests = Requests(nc)
@@ -199,6 +232,7 @@ class Service:
 
     async def _drain(self) -> None:
         """Finish what is at work, end the subscriptions and give back what waits, before the connection ends."""
+        self._leaving = True
         self._operations.stopping()
         await self._lanes.finish(self._settings.stop_grace_s)
         await self._lanes.silence()

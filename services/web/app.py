@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +16,10 @@ from nats.aio.client import Client
 from pydantic import ValidationError
 
 from countermand.runtime import collector, log
-from countermand.runtime.connection import Access, access, tell_refusals
+from countermand.runtime.connection import Access, ConnectionLost, access, tell_refusals
 from countermand.runtime.direct import DirectReader
 from countermand.runtime.http import listening
-from countermand.runtime.main import CONFIGURATION_ERROR, new_event_loop
+from countermand.runtime.main import CONFIGURATION_ERROR, CONNECTION_LOST, new_event_loop
 from countermand.runtime.names import Names
 from countermand.runtime.policies import Policies
 from countermand.runtime.requests import Requests
@@ -43,11 +43,17 @@ _MAILBOX_S: Final = 5.0
 _RECONNECT_EVERY_S: Final = 1
 _FOREVER: Final = -1
 
+Lose = Callable[[str], None]
+
 _log = structlog.get_logger()
 
 
+def _nothing(_why: str) -> None:
+    pass
+
+
 def main() -> None:
-    """Run web in this process until it is told to stop; exits with 2 and one line if its configuration cannot be."""
+    """Run web in this process until it is told to stop; exits with one line: 2 if its configuration cannot be, 1 if its connection was ended."""
     try:
         common = load_settings()
         log.configure("web", common.log_level, common.log_format)
@@ -57,6 +63,8 @@ def main() -> None:
         _give_up(explain(error))
     except (ConfigurationError, OSError) as error:
         _give_up(str(error))
+    except ConnectionLost as error:
+        _give_up(str(error), CONNECTION_LOST)
 
 
 async def run(common: Settings, settings: WebSettings) -> None:
@@ -64,18 +72,34 @@ async def run(common: Settings, settings: WebSettings) -> None:
 
     Raises:
         ConfigurationError, OSError: as of `open_web`.
+        ConnectionLost: the broker has ended the connection for good.
     """
     told_to_stop = asyncio.Event()
+    lost: list[str] = []
+
+    def lose(why: str) -> None:
+        if not told_to_stop.is_set():
+            lost.append(why)
+            told_to_stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop.set)
-    async with open_web(common, settings):
+    async with open_web(common, settings, lose):
         await told_to_stop.wait()
+    if lost:
+        msg = f"the broker has ended the connection for good: {lost[0]}"
+        raise ConnectionLost(msg)
 
 
 @contextlib.asynccontextmanager
-async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[str]:
+async def open_web(common: Settings, settings: WebSettings, lose: Lose = _nothing) -> AsyncGenerator[str]:
     """Web, which listens at the address that comes, while the block runs. The broker may be away meanwhile, or at first.
+
+    Args:
+        common: where the broker is, and who we are there.
+        settings: of web.
+        lose: called with the reason if the broker ends the connection for good.
 
     Raises:
         ConfigurationError: the operator's token, the broker's password or the database cannot be used, or the address cannot be listened on.
@@ -86,7 +110,7 @@ async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[st
         if path is None:
             folder = tempfile.TemporaryDirectory(prefix="countermand-web-", ignore_cleanup_errors=True)
             path = Path(ends.enter_context(folder)) / "web.db"
-        web = await ends.enter_async_context(_parts(common, settings, path.resolve()))
+        web = await ends.enter_async_context(_parts(common, settings, path.resolve(), lose))
         with contextlib.suppress(TimeoutError):  # Away: it is said on every page, until it is there.
             await asyncio.wait_for(web.follower.begun.wait(), _FIRST_LINK_S)
         serving = listening(create_api(web), settings.http_host, settings.http_port)
@@ -98,8 +122,12 @@ async def open_web(common: Settings, settings: WebSettings) -> AsyncGenerator[st
 
 
 @contextlib.asynccontextmanager
-async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGenerator[Web]:
+async def _parts(common: Settings, settings: WebSettings, path: Path, lose: Lose) -> AsyncGenerator[Web]:
     names, nc = Names(common.subject_prefix), Client()
+
+    async def hear_end() -> None:
+        lose(str(nc.last_error))
+
     entry = access(common)
     hub = Hub(settings.web_live_clients)
     reader, requests = DirectReader(nc), Requests(nc)
@@ -121,7 +149,7 @@ async def _parts(common: Settings, settings: WebSettings, path: Path) -> AsyncGe
         loads: Loads | None = None
         if settings.web_loads:
             loads = await ends.enter_async_context(open_loads(common, settings.mailbox_url, path.parent))
-        linking = asyncio.create_task(_link(common, entry, names, nc, reader, requests, follower, hub))
+        linking = asyncio.create_task(_link(common, entry, names, nc, reader, requests, follower, hub, hear_end))
         ends.push_async_callback(_unlink, linking, nc)
         yield Web(
             settings=settings,
@@ -150,6 +178,7 @@ async def _link(
     requests: Requests,
     follower: Follower,
     hub: Hub,
+    hear_end: Callable[[], Awaitable[None]],
 ) -> None:
     """Connect, however long it takes, and follow."""
 
@@ -164,6 +193,7 @@ async def _link(
         reconnect_time_wait=_RECONNECT_EVERY_S,
         connect_timeout=_RECONNECT_EVERY_S,
         error_cb=tell_refusals,
+        closed_cb=hear_end,
         **entry.options(),
     )
     await reader.start()
@@ -188,6 +218,6 @@ def _tell(address: str, ready_file: Path | None) -> None:
     _log.info("web.listening", http_url=address)
 
 
-def _give_up(why: str) -> None:
+def _give_up(why: str, code: int = CONFIGURATION_ERROR) -> None:
     sys.stderr.write(f"web: {why}\n")
-    sys.exit(CONFIGURATION_ERROR)
+    sys.exit(code)

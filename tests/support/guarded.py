@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ import nats
 from nats.aio.client import Client
 
 from countermand.runtime.connection import access
-from countermand.runtime.embedded import LOOPBACK, nats_server_path, spawn
+from countermand.runtime.embedded import LOOPBACK, Child, nats_server_path, spawn
 from countermand.runtime.names import Names
 from countermand.runtime.settings import Settings
 from lab.access import files
@@ -30,6 +32,15 @@ class Guarded:
 
     url: str
     folder: Path
+    process: Child
+
+    def change_passwords(self) -> None:
+        """Every user gets another one, and whoever is connected is told to go."""
+        other, etc = self.folder.parent / "other", self.folder.parent / "etc"
+        files.write(other, users(Names()))
+        (etc / "users").unlink()
+        (etc / "users").symlink_to(other / files.SERVER)
+        os.kill(self.process.pid, signal.SIGHUP)
 
     def environment(self, user: str) -> dict[str, str]:
         """What makes a process that user's."""
@@ -106,7 +117,7 @@ async def guarded(folder: Path) -> AsyncGenerator[Guarded]:
             while (url := _told_url(folder)) is None:
                 assert server.returncode is None, server.epitaph()
                 await asyncio.sleep(_POLL_S)
-        yield Guarded(url, secrets)
+        yield Guarded(url, secrets, server)
     finally:
         await server.kill()
 

@@ -1,5 +1,6 @@
 """A system on a server that lets each user do only what is theirs, as compose has it."""
 
+import asyncio
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ from lab.system import CARDS, provisioned, ready
 from services.mailbox.app import MailboxSettings, open_mailbox
 from tests.support.guarded import Guarded, guarded
 from tests.support.system import countermand
-from tests.support.web import TOKEN, Site, eventually
+from tests.support.web import TOKEN, WITHIN_S, Site, eventually
 
 STORIES: Final = ("every-email", "everything-twice", "word-against-word")
 """Commands and their refusals, timers, a policy of its own, repeated messages, and a ruling that reads all histories."""
@@ -71,6 +72,31 @@ async def test_everybody_does_their_whole_work_as_their_own_user(
         audited = await countermand("audit", "--drained", environment=server.environment("lab"))
         assert audited.code == 0, audited.out + audited.err
         assert _violations(tmp_path / "other/nats-server.log") == []
+
+
+@pytest.mark.parametrize("service", ["order", "web"])
+async def test_a_service_that_the_broker_lets_in_no_more_ends_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    """Whoever runs it starts it again, with the new password: alive without a connection it would be of no use."""
+    async with guarded(tmp_path) as server:
+        _become("provision", server, monkeypatch)
+        await provisioned(server.url, Settings())
+        environment = server.environment(service) | {"HTTP_PORT": "0"}
+        args = [sys.executable, "-m", f"services.{service}"]
+        child = await spawn(args, env=environment, log_path=tmp_path / f"{service}.log", name=service)
+
+        async def connected() -> bool:
+            return ("service.started" if service == "order" else "web.listening") in child.log_tail(20)
+
+        await eventually(connected)
+        server.change_passwords()
+        try:
+            await asyncio.wait_for(child.died(), WITHIN_S)
+        finally:
+            await child.kill()
+        assert child.returncode == 1, child.log_tail(20)
+        assert "the broker has ended" in child.log_tail(3)
 
 
 async def _visit(web: dict[str, str], supervisor: Supervisor, folder: Path) -> None:
