@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -119,7 +118,7 @@ def _is_ours(headers: Headers, host: str) -> bool:
     if (site := headers.get("sec-fetch-site")) is not None:
         return site in {"same-origin", "none"}
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == host
+    return origin is None or origin.lower().partition("://")[2] == host
 
 
 def _name_of(host: str) -> str:
