@@ -125,7 +125,7 @@ def test_what_is_no_money_is_refused(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere", "javascript:1", "/a\nb"]
+    "path", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere", "javascript:1", "/a\nb", "/é"]
 )
 def test_nobody_is_sent_elsewhere(path: str) -> None:
     """Where a form goes back to is a path of this site."""

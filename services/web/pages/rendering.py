@@ -150,7 +150,7 @@ def see_other(path: str) -> Response:
 
 def inside(path: str) -> str:
     """A path of this site; another one is nobody's business."""
-    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isascii() and path.isprintable()
     return path if safe else "/"
 
 
