@@ -163,6 +163,7 @@ async def test_only_our_own_pages_and_programs_may_ask(site: Site) -> None:
 
     assert await status(Host="evil.example") == (421, "unknown_host")
     assert await status(Origin="https://evil.example") == (403, "other_origin")
+    assert await status(Origin="http://[") == (403, "other_origin")
     assert await status(**{"Sec-Fetch-Site": "cross-site"}) == (403, "other_origin")
     assert await status(**{"Origin": site.url, "Sec-Fetch-Site": "same-origin"}) == (202, "")
     large = await site.http.post(path, content=b" " * 70_000, headers={"Content-Type": "application/json"})
