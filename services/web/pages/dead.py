@@ -1,7 +1,7 @@
 """Dead letters on the console: an operator replays or discards one, and says why."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -11,10 +11,13 @@ from services.web.api.operator import operator_only
 from services.web.commands import Away
 from services.web.pages.forms import Form, FormError, Line, Values, text_of
 from services.web.pages.orders import values_of
-from services.web.pages.rendering import done, see_other, sheet
+from services.web.pages.rendering import done, sheet
 from services.web.parts import WebParts
 
 dead: Final = APIRouter(prefix="/console/dead", dependencies=[Depends(operator_only)])
+
+Kind = Literal["replay", "discard"]
+"""As `REPLAY` and `DISCARD`."""
 
 _BACK: Final = "/console"
 _INTROS: Final = {
@@ -24,13 +27,13 @@ _INTROS: Final = {
 
 
 @dead.get("/{sequence}/{kind}")
-async def ask(request: Request, sequence: int, kind: str) -> Response:
+async def ask(request: Request, sequence: int, kind: Kind) -> Response:
     """Who does it, and why."""
     return _sheet(request, sequence, kind, {})
 
 
 @dead.post("/{sequence}/{kind}")
-async def act(request: Request, web: WebParts, sequence: int, kind: str) -> Response:
+async def act(request: Request, web: WebParts, sequence: int, kind: Kind) -> Response:
     """Do it."""
     values = await values_of(request)
     try:
@@ -45,9 +48,7 @@ async def act(request: Request, web: WebParts, sequence: int, kind: str) -> Resp
     return done(request, _BACK)
 
 
-def _sheet(request: Request, sequence: int, kind: str, values: Values, error: str = "") -> Response:
-    if kind not in _INTROS:
-        return see_other(_BACK)
+def _sheet(request: Request, sequence: int, kind: Kind, values: Values, error: str = "") -> Response:
     form = Form(
         title=f"{kind.capitalize()} dead letter {sequence}?",
         intro=_INTROS[kind],
