@@ -39,10 +39,11 @@ class VerdictOut(BaseModel):
 async def get_verdict(web: WebParts, run_id: RunIdPath) -> VerdictOut:
     """The verdict on the orders that were placed with `X-Run-Id`."""
     ends = await web.follower.ends()
+    # Before the orders are counted: what is read meanwhile would be missing there, and no lag would tell.
+    lag = sum(max(0, end - web.follower.positions[owner]) for owner, end in ends.items())
     counts = await web.queries.run(run_id)
     if counts is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "no_such_run", f"No order belongs to a run {run_id!r}.")
-    lag = sum(max(0, end - web.follower.positions[owner]) for owner, end in ends.items())
     unsettled = counts.open or counts.on_their_way or lag
     return VerdictOut(
         run_id=run_id,
