@@ -103,9 +103,14 @@ class Hub:
         return self.listeners >= self._listeners_max
 
     def begin(self, positions: Mapping[Owner, int]) -> None:
-        """Go on from here. Who has heard something else is let go, and comes back with the last event that it has."""
+        """Go on from here.
+
+        Who has heard something else is let go, and comes back with the last event that it has; who waits looks again.
+        """
         if dict(positions) != self.positions:
             self.close()
+            for order_id in self._rings:
+                self.ring(order_id)
         self.positions = dict(positions)
 
     def publish(self, batch: Batch) -> None:

@@ -70,11 +70,12 @@ async def test_what_comes_close_together_is_heard_together() -> None:
 async def test_who_followed_something_else_is_let_go() -> None:
     """As after an outage in which the read model went on unheard: what was missed is in the streams."""
     hub = Hub(10)
-    with hub.listening() as listener:
+    with hub.listening() as listener, hub.bell("o1") as bell:
         hub.begin(hub.positions)
-        assert not listener.ended
+        assert (listener.ended, bell.is_set()) == (False, False)
         hub.begin({**hub.positions, Owner.ORDER: 7})
         assert (listener.ended, await listener.heard(5)) == (True, [])
+        assert bell.is_set()
 
 
 def test_no_more_clients_are_served_than_allowed() -> None:

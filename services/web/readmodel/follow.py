@@ -121,7 +121,9 @@ class Follower:
                 await self._write(self._store.forget)
                 held = {}
                 break
-        self.positions = {owner: held[owner].sequence if owner in held else 0 for owner in Owner}
+        async with self._news:
+            self.positions = {owner: held[owner].sequence if owner in held else 0 for owner in Owner}
+            self._news.notify_all()
         self._told.begin(self.positions)
         self.away = False
         self.begun.set()
