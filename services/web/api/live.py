@@ -71,8 +71,13 @@ def _stream(web: Web, order_id: str | None, last_event_id: str | None) -> Stream
     now = web.hub.cursor
     # Never ahead of the hub: while the read model is filled again, better an event twice than not at all.
     cursor = tuple(map(min, cursor_of(last_event_id) or now, now))
+    return streamed(_events(web, order_id, cursor))
+
+
+def streamed(events: AsyncGenerator[str]) -> StreamingResponse:
+    """Server-sent events, which nobody on their way may keep."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(web, order_id, cursor), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 def cursor_of(last_event_id: str | None) -> Cursor | None:

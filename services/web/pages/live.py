@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from countermand.kernel.ids import is_order_id
+from services.web.api.live import RETRY_MS, streamed
 from services.web.pages.rendering import BROKER_AWAY
 from services.web.parts import Web, WebParts
 
@@ -26,9 +27,6 @@ _NONE: Final = ("",)
 _LOOK_S: Final = 1.0
 """How often a page that hears nothing learns whether the broker is there."""
 
-_RETRY_MS: Final = 1_000
-"""What a browser waits before it comes back."""
-
 _QUIET_LOOKS: Final = 15
 """After so many, a comment keeps proxies from closing the connection."""
 
@@ -37,15 +35,11 @@ _QUIET_LOOKS: Final = 15
 async def hints(web: WebParts, order: Annotated[list[str] | None, Query()] = None) -> StreamingResponse:
     """Server-sent events: `message` with an order's id, `trouble` with a sentence, which is empty when it is over."""
     ids = sorted({one for one in order or [] if is_order_id(one)})[:_ORDERS_MAX]
-    return StreamingResponse(
-        _hints(web, ids),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    return streamed(_hints(web, ids))
 
 
 async def _hints(web: Web, order_ids: list[str]) -> AsyncGenerator[str]:
-    yield f"retry: {_RETRY_MS}\n\n"
+    yield f"retry: {RETRY_MS}\n\n"
     told: bool | None = None
     quiet = 0
     with web.hub.listening(*order_ids or _NONE) as listener:
