@@ -9,12 +9,14 @@ import re
 from collections.abc import AsyncGenerator
 from typing import Annotated, Final
 
+import structlog
 from fastapi import APIRouter, Header, Path
+from nats.errors import Error as NatsError
 from starlette.responses import StreamingResponse
 
 from countermand.contracts.base import Owner
 from countermand.contracts.subjects import events_of
-from countermand.runtime.direct import Stored
+from countermand.runtime.direct import Stored, StoreReadError
 from countermand.runtime.facts import Fact, fact_from
 from services.web.api.bodies import OrderId
 from services.web.api.problems import documented
@@ -47,6 +49,8 @@ _ANSWERS: Final = {
     },
     **documented(),
 }
+
+_log = structlog.get_logger()
 
 
 @live.get("/events", response_class=StreamingResponse, responses=_ANSWERS)
@@ -90,14 +94,18 @@ def cursor_of(last_event_id: str | None) -> Cursor | None:
 async def _events(web: Web, order_id: str | None, cursor: Cursor) -> AsyncGenerator[str]:
     yield f"retry: {RETRY_MS}\n\n"
     places = dict(zip(OWNERS, cursor, strict=True))
-    while behind := [owner for owner in OWNERS if places[owner] < web.hub.positions[owner]]:
-        missed, places = await _missed(web, order_id, places, behind)
-        yield _written(missed)
-    # Nothing is awaited between the last look and here, so nothing can come in between.
-    with web.hub.listening(*([order_id] if order_id else [])) as listener:
-        while not listener.ended:
-            yield _written(await listener.heard(HEARTBEAT_S)) or ": still here\n\n"
-        yield ": come back with Last-Event-ID\n\n"
+    try:
+        while behind := [owner for owner in OWNERS if places[owner] < web.hub.positions[owner]]:
+            missed, places = await _missed(web, order_id, places, behind)
+            yield _written(missed)
+        # Nothing is awaited between the last look and here, so nothing can come in between.
+        with web.hub.listening(*([order_id] if order_id else [])) as listener:
+            while not listener.ended:
+                yield _written(await listener.heard(HEARTBEAT_S)) or ": still here\n\n"
+            yield ": come back with Last-Event-ID\n\n"
+    except (TooManyListeners, TimeoutError, NatsError, StoreReadError) as error:
+        # The answer has begun, so it can only end: whoever comes back is told why.
+        _log.warning("live.broken_off", error=repr(error))
 
 
 def _written(news: list[News]) -> str:

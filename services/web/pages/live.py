@@ -6,6 +6,7 @@ if it were loaded anew.
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
@@ -13,6 +14,7 @@ from starlette.responses import StreamingResponse
 
 from countermand.kernel.ids import is_order_id
 from services.web.api.live import RETRY_MS, streamed
+from services.web.hub import TooManyListeners
 from services.web.pages.rendering import BROKER_AWAY
 from services.web.parts import Web, WebParts
 
@@ -39,10 +41,11 @@ async def hints(web: WebParts, order: Annotated[list[str] | None, Query()] = Non
 
 
 async def _hints(web: Web, order_ids: list[str]) -> AsyncGenerator[str]:
+    """Nothing while there are enough clients: the browser comes back, which it would not after a 503."""
     yield f"retry: {RETRY_MS}\n\n"
     told: bool | None = None
     quiet = 0
-    with web.hub.listening(*order_ids or _NONE) as listener:
+    with suppress(TooManyListeners), web.hub.listening(*order_ids or _NONE) as listener:
         while not listener.ended:
             if told is None or web.away != told:
                 told = web.away
