@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from countermand.runtime.direct import StoreReadError
 from countermand.runtime.health import Check
 from countermand.runtime.registry import process_registry
 from services.web.parts import Web
@@ -78,7 +79,7 @@ class Gauges(Collector):
         if self._web.nc.is_connected:
             try:
                 ends = (await self._web.broker.figures()).ends
-            except (TimeoutError, NatsError) as error:
+            except (TimeoutError, NatsError, StoreReadError) as error:
                 _log.warning("metrics.no_lag", error=repr(error))
             else:
                 positions = self._web.follower.positions
