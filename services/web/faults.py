@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 FOR_S_MAX: Final = 120
 """Nothing is learned from more."""
@@ -120,7 +120,7 @@ class Faults:
             mode, left_s = await self._mode(self._mail)
             if mode != "ok":
                 ends_at = None if left_s is None else _in(left_s)
-                found += (FaultOut(what=_WHAT.validate_python(f"smtp:{mode}"), ends_at=ends_at),)
+                found += (FaultOut.model_validate({"what": f"smtp:{mode}", "ends_at": ends_at}),)
         return found
 
     async def _mode(self, mail: httpx.AsyncClient, for_s: int = 0, mode: str = "") -> tuple[str, float | None]:
@@ -128,7 +128,7 @@ class Faults:
         try:
             asked = mail.put("/mode", json={"mode": mode, "for_s": for_s}) if mode else mail.get("/mode")
             answer = (await asked).raise_for_status().json()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError) as error:
             raise NobodyStrikes(str(error)) from error
         return answer["mode"], answer["remaining_s"]
 
@@ -143,9 +143,6 @@ class Faults:
                     writer.close()
         except (OSError, TimeoutError, ValueError) as error:
             raise NobodyStrikes(str(error)) from error
-
-
-_WHAT: Final[TypeAdapter[What]] = TypeAdapter(What)
 
 
 def _in(seconds: float) -> datetime:
