@@ -99,6 +99,8 @@ async def _page(request: Request, web: Web, order: str, number: int | None) -> R
         opened = await _letter(web, number) if number is not None else None
     except _Unreadable as error:
         away = str(error)
+    if away and wants_fragment(request):  # The list that is shown stays.
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "mailbox_away", away)
     path = f"/mail/{number}" if number is not None else "/mail"
     url = f"{path}?order={order}" if order else path
     shown: dict[str, Any] = {"letters": found, "letter": opened, "order": order, "list_url": url}
