@@ -72,6 +72,9 @@ async def test_pages_hold_every_order_once_whatever_is_placed_meanwhile(site: Si
     dialog = await site.ask(f"/api/orders/{placed[0]}/cancel", {"reason": "better_offer"})
     found = (await site.http.get("/api/orders", params={"buyer": "ann", "state": "dialog_open"})).json()["orders"]
     assert [card["order_id"] for card in found] == [placed[0]], dialog
+    both = {"waits": "payment", "state": "dialog_open"}
+    narrowed = (await site.http.get("/api/orders", params=both)).json()["orders"]
+    assert [card["order_id"] for card in narrowed] == [placed[0]]
     assert (await site.http.get("/api/orders", params={"waits": "refund"})).json()["orders"] == []
     wrong = await site.http.get("/api/orders", params={"after": "nonsense"})
     assert (wrong.status_code, wrong.json()["reason"]) == (422, "bad_cursor")

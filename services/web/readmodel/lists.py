@@ -69,8 +69,9 @@ def page(
     if waits:
         conditions.append("waits = ? AND waits <> 'nothing'")
         values.append(waits)
-    if waits and not which:  # It has an index of its own.
-        found = _head(db, [" AND ".join(conditions)], values, limit + 1)
+    if waits and not which:  # It has an index of its own, which the plus keeps in use.
+        wanted = ", ".join(f"'{phase}'" for phase in phases)
+        found = _head(db, [" AND ".join([*conditions, f"+phase IN ({wanted})"])], values, limit + 1)
     else:
         pieces = [" AND ".join([*conditions, f"phase = '{phase}'"]) for phase in phases]
         found = _head(db, pieces, values * len(pieces), limit + 1)
