@@ -93,7 +93,7 @@ async def timeline(reader: DirectReader, names: Names, order_id: str) -> Timelin
     if not facts:
         return None
     steps = [
-        *(_asked(one, names) for one in commands),
+        *(step for one in commands if (step := _asked(one, names))),
         *map(_recorded, facts),
         *(_refused(one, names) for one in refusals),
     ]
@@ -124,12 +124,17 @@ def _recorded(fact: Fact) -> Step:
     return Step(fact.id, fact.caused_by, fact.owner, kind, fact.name, text, fact.at, fact.simulated_at)
 
 
-def _asked(stored: Stored, names: Names) -> Step:
-    address = read(names.bare(stored.subject))
+def _asked(stored: Stored, names: Names) -> Step | None:
+    """Nothing for what no service hears: anybody may publish below `cmd.`."""
+    try:
+        address = read(names.bare(stored.subject))
+        lane = Owner(address.service)
+    except ValueError:
+        return None
     given = stored.headers.get("ce-id") or stored.headers.get("Nats-Msg-Id")
     id_ = given or f"{names.stream(COMMANDS)}-{stored.sequence}"
     text = f"somebody asks: {address.name}"
-    return Step(id_, "", Owner(address.service), "command", address.name, text, stored.stored_at, None)
+    return Step(id_, "", lane, "command", address.name, text, stored.stored_at, None)
 
 
 def _refused(stored: Stored, names: Names) -> Step:
