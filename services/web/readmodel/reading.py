@@ -25,17 +25,25 @@ class Reading:
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """The answer of a function to a connection, at once."""
-        return question(self._quick)
+        return _answered(question, self._quick)
 
     async def ask_at_length(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """The answer to a question that reads as many rows as there are orders of a kind; nobody else waits for it."""
-        return await asyncio.get_running_loop().run_in_executor(self._aside, question, self._slow)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._aside, lambda: _answered(question, self._slow))
 
     async def close(self) -> None:
         """Let the last questions end."""
         await asyncio.to_thread(self._aside.shutdown)
         self._quick.close()
         self._slow.close()
+
+
+def _answered(question: Callable[[sqlite3.Connection], T], db: sqlite3.Connection) -> T:
+    """From one state of the file, however many statements it takes."""
+    with db:
+        db.execute("BEGIN")
+        return question(db)
 
 
 def _open(path: Path) -> sqlite3.Connection:
