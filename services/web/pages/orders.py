@@ -17,7 +17,7 @@ from services.web.pages.doing import do, sent
 from services.web.pages.forms import FormError, Values
 from services.web.pages.people import NEWCOMER, buyer, chosen, last_as, remember
 from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_form, placing_terms
-from services.web.pages.rendering import fragment, inside, page, see_other, sheet, wants_fragment
+from services.web.pages.rendering import error_page, fragment, inside, page, see_other, sheet, wants_fragment
 from services.web.pages.sheets import AT_ONCE, sheet_of
 from services.web.parts import Web, WebParts
 from services.web.readmodel.allowed import Action
@@ -34,6 +34,8 @@ _FIELDS_MAX: Final = 50
 
 _KNOWN: Final = 20
 """Buyers who are suggested."""
+
+_OVER: Final = "The order has changed meanwhile: this can no longer be asked for."
 
 
 @orders.get("/")
@@ -152,8 +154,9 @@ def _sheet(
     form = sheet_of(action, detail.view, side)
     shown = sellers_card(detail) if side is Role.SELLER else buyers_card(detail)
     back = inside(request.query_params.get("back", shown.back))
-    if form is None:
-        return see_other(back)
+    if form is None:  # Its time is over, or it never asks anything.
+        told = error or wants_fragment(request)
+        return error_page(request, HTTPStatus.CONFLICT, error or _OVER) if told else see_other(back)
     status = HTTPStatus.CONFLICT if error else HTTPStatus.OK
     target = f"/orders/{detail.view.order_id}/{side}/{action}"
     return sheet(request, form, values or {}, error, status, back=back, target=target, section="/")

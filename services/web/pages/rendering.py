@@ -175,9 +175,9 @@ def _clean(value: object) -> object:
 
 _TITLES: Final = {
     HTTPStatus.NOT_FOUND: "There is nothing here",
+    HTTPStatus.CONFLICT: "This cannot be done",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not available right now",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something broke",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
 }
 
 _TEMPLATES: Final = Environment(
