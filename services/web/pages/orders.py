@@ -153,10 +153,11 @@ def _sheet(
 ) -> Response:
     form = sheet_of(action, detail.view, side)
     shown = sellers_card(detail) if side is Role.SELLER else buyers_card(detail)
-    back = inside(request.query_params.get("back", shown.back))
+    values = values or {}
+    back = inside(values.get("back") or request.query_params.get("back", shown.back))
     if form is None:  # Its time is over, or it never asks anything.
         told = error or wants_fragment(request)
         return error_page(request, HTTPStatus.CONFLICT, error or _OVER) if told else see_other(back)
     status = HTTPStatus.CONFLICT if error else HTTPStatus.OK
     target = f"/orders/{detail.view.order_id}/{side}/{action}"
-    return sheet(request, form, values or {}, error, status, back=back, target=target, section="/")
+    return sheet(request, form, values, error, status, back=back, target=target, section="/")
