@@ -60,6 +60,10 @@ const sendAtOnce = async (form, button) => {
   const region = form.closest("[data-live]");
   if (!isOurs(answer) || !region) return failed(form);
   const html = await answer.text();
+  if (!answer.ok && answer.status !== 409) { // It is not the order that refuses: something is away, or over.
+    opener = button?.id ?? "";
+    return show(html);
+  }
   if (region.matches("article")) return replace(region, html);
   const error = decodeURIComponent(answer.headers.get("X-Error") ?? "");
   if (error) return failed(form, error);
