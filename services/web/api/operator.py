@@ -13,7 +13,7 @@ from services.web.api.problems import ProblemError, documented
 from services.web.commands import Away
 from services.web.parts import Web, WebParts, web_of
 
-COOKIE: Final = "countermand_operator"
+_COOKIE: Final = "countermand_operator"
 
 _DAY_S: Final = 86_400
 
@@ -45,20 +45,33 @@ Sequence = Annotated[int, Path(ge=1, lt=2**53, description="the letter's place a
 _DONE: Final = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT)
 
 
+def is_token(web: Web, given: str) -> bool:
+    """Whether that is the operator's token; nothing is while operator actions are off."""
+    return web.token is not None and secrets.compare_digest(given.encode(), web.token.encode())
+
+
+def keep_token(answer: Response, token: str) -> None:
+    """Have the browser keep the token in a cookie that only this site gets and no script can read."""
+    answer.set_cookie(_COOKIE, token, max_age=_DAY_S, httponly=True, samesite="strict")
+
+
 def is_operator(request: Request) -> bool:
     """Whether the request has the operator's token."""
-    expected = web_of(request).token
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    given = given.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
-    return expected is not None and secrets.compare_digest(given.encode(), expected.encode())
+    given = given.strip() if scheme.lower() == "bearer" else request.cookies.get(_COOKIE, "")
+    return is_token(web_of(request), given)
 
 
-def operator_only(request: Request) -> None:
-    """As a dependency: anybody else is refused."""
+async def operator_only(request: Request) -> None:
+    """As a dependency: anybody else is refused. On the event loop, as `WebParts` is."""
     if web_of(request).token is None:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "operator_off", "Operator actions are off: web has no WEB_TOKEN.")
+        raise _off()
     if not is_operator(request):
         raise ProblemError(HTTPStatus.UNAUTHORIZED, "token_needed", "This needs the operator's token.")
+
+
+def _off() -> ProblemError:
+    return ProblemError(HTTPStatus.FORBIDDEN, "operator_off", "Operator actions are off: web has no WEB_TOKEN.")
 
 
 operator: Final = APIRouter(prefix="/api/operator", tags=["operator"])
@@ -69,16 +82,16 @@ _GUARDED: Final = [Depends(operator_only)]
 async def open_session(web: WebParts, body: TokenBody, response: Response) -> None:
     """Keep the token in a cookie that only this site gets and no script can read."""
     if web.token is None:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "operator_off", "Operator actions are off: web has no WEB_TOKEN.")
-    if not secrets.compare_digest(body.token.encode(), web.token.encode()):
+        raise _off()
+    if not is_token(web, body.token):
         raise ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_token", "That is not the operator's token.")
-    response.set_cookie(COOKIE, web.token, max_age=_DAY_S, httponly=True, samesite="strict")
+    keep_token(response, body.token)
 
 
 @operator.delete("/session", status_code=204, responses=documented())
 async def close_session(response: Response) -> None:
     """Forget the token."""
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    response.delete_cookie(_COOKIE, httponly=True, samesite="strict")
 
 
 @operator.get("/dead", dependencies=_GUARDED, responses=documented(HTTPStatus.UNAUTHORIZED))

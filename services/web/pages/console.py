@@ -1,6 +1,5 @@
 """The operator's console: what goes on, what waits, what failed; and, with the token, what an operator may do."""
 
-import secrets
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.web.api.console import ConsoleOut, console_of
-from services.web.api.operator import COOKIE, is_operator
+from services.web.api.operator import is_operator, is_token, keep_token
 from services.web.broker import DeadLetter
 from services.web.pages.charts import Chart, chart
 from services.web.pages.faults import board_of
@@ -25,7 +24,6 @@ _RECENT_S: Final = 300
 """Latencies are those of the last five minutes."""
 
 _LETTERS_SHOWN: Final = 20
-_DAY_S: Final = 86_400
 _KINDS: Final = ("first", "second", "third")
 
 
@@ -61,10 +59,10 @@ async def board(request: Request, web: WebParts) -> Response:
 async def sign_in(request: Request, web: WebParts) -> Response:
     """Keep the operator's token in a cookie."""
     given = (await values_of(request)).get("token", "")
-    if web.token is None or not secrets.compare_digest(given.encode(), web.token.encode()):
+    if not is_token(web, given):
         return await _shown(request, web, "That is not the operator's token.", HTTPStatus.FORBIDDEN)
     answer = see_other("/console")
-    answer.set_cookie(COOKIE, web.token, max_age=_DAY_S, httponly=True, samesite="strict")
+    keep_token(answer, given)
     return answer
 
 
