@@ -39,6 +39,8 @@ NO_PROCESSES: Final = (
     "and docker compose up -d order"
 )
 
+NOBODY: Final = "Who owns the processes, or the mailbox, does not answer."
+
 
 class FaultBody(BaseModel):
     """What happens, and for how long: a process that is killed starts again then."""

@@ -18,12 +18,13 @@ KEPT: Final = 5
 """Runs with their reports; 500 orders a second for ten minutes leave a log of some hundred megabytes."""
 
 _PROGRAM: Final = "countermand"
+_RUNS: Final = "A load runs already. Stop it, or wait for its end."
 
 _log = structlog.get_logger()
 
 
 class LoadRuns(Exception):
-    """One load runs already; two would measure each other."""
+    """One load runs already; two would measure each other. The message is for people."""
 
 
 class Loads:
@@ -43,7 +44,7 @@ class Loads:
             LoadRuns: one runs already.
         """
         if self._playing is not None and not self._playing.done():
-            raise LoadRuns
+            raise LoadRuns(_RUNS)
         load = Load(body, self._folder)
         for old in self._loads[KEPT - 1 :]:
             shutil.rmtree(old.folder, ignore_errors=True)

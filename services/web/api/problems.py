@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from countermand.runtime.direct import StoreReadError
 from services.web.commands import Away, KeyReused, NoCommand
-from services.web.faults import FaultRefused, NobodyStrikes
+from services.web.faults import NOBODY, FaultRefused, NobodyStrikes
 from services.web.hub import TooManyListeners
 from services.web.load import NoLoad
 from services.web.loads import LoadRuns
@@ -145,8 +145,8 @@ async def _enough(_: Request, __: Exception) -> Response:
     )
 
 
-async def _load_runs(_: Request, __: Exception) -> Response:
-    return problem_response(HTTPStatus.CONFLICT, "a_load_runs", "A load runs already. Stop it, or wait for its end.")
+async def _load_runs(_: Request, error: Exception) -> Response:
+    return problem_response(HTTPStatus.CONFLICT, "a_load_runs", str(error))
 
 
 async def _no_load(_: Request, __: Exception) -> Response:
@@ -159,8 +159,7 @@ async def _fault_refused(_: Request, error: Exception) -> Response:
 
 async def _nobody_strikes(_: Request, error: Exception) -> Response:
     _log.warning("http.nobody_strikes", error=repr(error))
-    detail = "Who owns the processes, or the mailbox, does not answer."
-    return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "nobody_strikes", detail, _later())
+    return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "nobody_strikes", NOBODY, _later())
 
 
 async def _away(_: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from services.web.api.operator import operator_only
-from services.web.faults import FOR_S_MAX, NO_PROCESSES, FaultBody, FaultRefused, NobodyStrikes
+from services.web.faults import FOR_S_MAX, NO_PROCESSES, NOBODY, FaultBody, FaultRefused, NobodyStrikes
 from services.web.pages.forms import Choice, Form, Line, Option, Values
 from services.web.pages.orders import values_of
 from services.web.pages.rendering import done, fragment, see_other, sheet, wants_fragment
@@ -61,7 +61,7 @@ async def board_of(web: Web) -> Board:
     try:
         return Board(offered, tuple(Going(_goes_on(one.what), one.ends_at) for one in await web.faults.all()))
     except NobodyStrikes:
-        return Board(offered, trouble="Who owns the processes, or the mailbox, does not answer.")
+        return Board(offered, trouble=NOBODY)
 
 
 @faults.get("")

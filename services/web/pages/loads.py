@@ -48,8 +48,6 @@ _BOUNDS: Final = (
     "a mix that is offered, and as seed a whole number or nothing."
 )
 
-_RUNS: Final = "A load runs already. Stop it, or wait for its end."
-
 _ALONE: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
         "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -105,8 +103,8 @@ async def start(request: Request, web: WebParts) -> Response:
         loads_of(web).start(LoadBody.model_validate(wished))
     except ValidationError:
         return _sheet(request, values, _BOUNDS, HTTPStatus.UNPROCESSABLE_ENTITY)
-    except LoadRuns:
-        return _sheet(request, values, _RUNS, HTTPStatus.CONFLICT)
+    except LoadRuns as error:
+        return _sheet(request, values, str(error), HTTPStatus.CONFLICT)
     return done(request, _BACK)
 
 
