@@ -99,12 +99,13 @@ def buyers_card(detail: OrderDetail, error: str = "") -> Card:
     view, order = detail.view, detail.view.placed
     back = f"/?buyer={quote(order.brief.buyer.id, safe='')}#o-{view.order_id}"
     parcel, arrives = _parcel(view, order)
+    offered = _offered(detail)
     return Card(
         view=view,
         state=state_of(view),
         due=None if detail.waits is Waits.REFUND else Due(detail.waits, detail.due),  # It stands beside the money.
         until_what=UNTIL[detail.waits],
-        actions=buttons(view, (one for one in _BUYERS_ORDER if one in _offered(detail)), Role.BUYER),
+        actions=buttons(view, (one for one in _BUYERS_ORDER if one in offered), Role.BUYER),
         back=back,
         way=way_of(view),
         no_button=NO_BUTTON.get(detail.no_button or "", ""),
