@@ -40,12 +40,11 @@ class NoCommand(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A command that the broker has stored. `repeated`: it had been before."""
+    """A command that the broker has stored."""
 
     id: str
     order_id: str
     owner: Owner
-    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class Commands:
         try:
             if key and (before := await self._before(sent)):
                 _compare(before.data, payload)
-                return Sent(sent.id, order_id, command.owner, repeated=True)
+                return sent
             await self._requests.publish(subject, payload, headers)
         except TimeoutError as error:
             raise Away from error

@@ -44,11 +44,6 @@ from services.web.readmodel.view import Answer, OrderPart, View
 PLATFORM: Final = Actor(role=Role.PLATFORM, id="web")
 """Who confirms a payment: the platform, when the buyer says “pay”."""
 
-SELLERS_ACTIONS: Final = frozenset(
-    {Action.ACCEPT, Action.REFUSE, Action.SHIP, Action.SHOW_TRACKING, Action.OFFER_PART, Action.ANSWER_DISPUTE}
-)
-"""What only a seller does; a settlement both sides may offer and accept."""
-
 
 def command_of(action: Action, view: View, actor: Actor, values: Values) -> Command:
     """The command that `values`, as typed into the action's form, mean.

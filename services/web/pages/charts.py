@@ -35,7 +35,6 @@ class Chart:
     width = WIDTH
     height = HEIGHT
     left = _LEFT
-    floor = HEIGHT - _BOTTOM
 
 
 def chart(values: Mapping[str, Sequence[int]], kinds: Sequence[str]) -> Chart:

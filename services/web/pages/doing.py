@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import ValidationError
 from starlette.requests import Request
 
 from countermand.contracts.base import Actor, Command, Role
@@ -44,7 +43,7 @@ async def do(web: Web, request: Request, detail: OrderDetail, side: Role, action
         command = command_of(action, detail.view, _actor(request, detail, side), values)
     except FormError as error:
         return Done(str(error))
-    except (ValidationError, ValueError):
+    except ValueError:
         return Done(_NOT_OFFERED)
     if isinstance(command, OpenCancelDialog):
         command = command.model_copy(update={"seller_record": detail.record})

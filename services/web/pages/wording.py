@@ -6,13 +6,11 @@ from countermand.contracts.dispute import ClaimGround, Resolution, Stance
 from countermand.contracts.order import (
     CancelGround,
     CancelReason,
-    Goods,
     Outcome,
     PaymentMethod,
     RefundCause,
     RefusalGround,
 )
-from countermand.kernel.policy import PromisedEmail
 from services.web.readmodel.allowed import Action
 from services.web.readmodel.waits import Waits
 
@@ -59,12 +57,6 @@ OUTCOMES: Final[dict[str, str]] = {
     Outcome.DISPUTE_DENIED: "Dispute: claim denied",
 }
 
-GOODS: Final[dict[str, str]] = {
-    Goods.NOT_SHIPPED: "never sent",
-    Goods.TRAVELLING: "still travelling; they may arrive all the same",
-    Goods.DELIVERED: "delivered",
-}
-
 REFUND_CAUSES: Final[dict[str, str]] = {
     RefundCause.CANCELLATION: "for the cancellation",
     RefundCause.PARTIAL_REFUND: "conceded by the seller",
@@ -89,19 +81,6 @@ RESOLUTIONS: Final[dict[str, str]] = {
     Resolution.SILENCE: "The seller stayed silent",
     Resolution.PLATFORM: "The platform decided",
     Resolution.MOOT: "There was nothing left to decide",
-}
-
-EMAILS: Final[dict[str, str]] = {
-    PromisedEmail.ORDER_PLACED: "Order placed",
-    PromisedEmail.REQUEST_RECEIVED: "Request received",
-    PromisedEmail.CANCELLED: "Order cancelled",
-    PromisedEmail.REFUSED: "Request refused",
-    PromisedEmail.EXPIRED: "Request expired",
-    PromisedEmail.SUPERSEDED: "Request came too late",
-    PromisedEmail.WITHDRAWN: "Request taken back",
-    PromisedEmail.REFUND_ISSUED: "Refund sent",
-    PromisedEmail.NOT_THE_BUYER: "Somebody else tried to cancel",
-    PromisedEmail.DISPUTE_RULED: "Dispute ended",
 }
 
 WAITS: Final[dict[str, str]] = {

@@ -14,7 +14,6 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from pydantic import ValidationError
 
 from countermand.contracts.base import Owner
 from countermand.contracts.order import OrderPlaced
@@ -69,7 +68,6 @@ class Follower:
         self._created: dict[Owner, str] = {}
         self._news = asyncio.Condition()
         self.positions: dict[Owner, int] = dict.fromkeys(Owner, 0)
-        self.unread = 0
         self.away = True
         self.begun = asyncio.Event()
 
@@ -148,7 +146,6 @@ class Follower:
             if isinstance(fact.event, OrderPlaced):
                 await self._learn(fact.event)
         await self._write(lambda: self._store.apply(batch))
-        self.unread += len(batch.unread)
         async with self._news:
             self.positions[owner] = batch.last
             self._news.notify_all()
@@ -160,7 +157,7 @@ class Follower:
         for message in stored:
             try:
                 facts.append(fact_from(message, self._names))
-            except (ValueError, KeyError, ValidationError) as error:
+            except (ValueError, KeyError) as error:
                 unread[message.sequence] = f"{message.subject}: {error!r}"[:1_000]
                 _log.error("readmodel.unread", subject=message.subject, sequence=message.sequence, error=repr(error))
         return Batch(owner, self._created[owner], stored[-1].sequence, facts, unread)

@@ -36,11 +36,6 @@ class Which(NamedTuple):
         """One seller's orders."""
         return cls("seller", seller_id)
 
-    @classmethod
-    def run(cls, run_id: str) -> "Which":
-        """The orders of a test run."""
-        return cls("run", run_id)
-
 
 class BadCursor(ValueError):
     """A cursor that no page gave."""
