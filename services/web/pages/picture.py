@@ -100,12 +100,15 @@ def _nodes(steps: Sequence[Step]) -> list[Node]:
     nodes: list[Node] = []
     y = _TOP
     last: datetime | None = None
+    said = ""
     for step in steps:
         gap = _gap(last, step.at)
         gap_y = y - _ROW // 2 + 4
         if gap:
             y += _ROW // 2
-        when = _when(step.at) if step.at and (last is None or _when(step.at) != _when(last)) else ""
+        moment = short_moment(step.at) if step.at else said
+        when = "" if moment == said else moment
+        said = moment
         last = step.at or last
         left = LANES.index(step.lane) >= _LEFT_LABELS_FROM
         x = _x(step.lane)
@@ -117,10 +120,6 @@ def _nodes(steps: Sequence[Step]) -> list[Node]:
 
 def _x(lane: str) -> int:
     return _FIRST_X + LANES.index(lane) * _LANE
-
-
-def _when(at: datetime) -> str:
-    return short_moment(at)
 
 
 def _gap(before: datetime | None, at: datetime | None) -> str:
