@@ -16,7 +16,7 @@ from services.web.pages.cards import buyers_card, sellers_card
 from services.web.pages.doing import do, sent
 from services.web.pages.forms import FormError, Values
 from services.web.pages.people import NEWCOMER, buyer, chosen, last_as, remember
-from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_form, placing_terms
+from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_fields, placing_terms
 from services.web.pages.rendering import error_page, fragment, inside, page, see_other, sheet, wants_fragment
 from services.web.pages.sheets import AT_ONCE, sheet_of
 from services.web.parts import Web, WebParts
@@ -133,7 +133,7 @@ async def _my_orders(request: Request, web: Web, id_: str, after: str | None = N
         cards=[buyers_card(one) for one in found.orders],
         buyer=buyer(id_, found),
         known=await web.queries.people("buyer", _KNOWN),
-        place=place_form(secrets.token_hex(8)),
+        place=place_fields(secrets.token_hex(8)),
         place_more=more_fields(web.settings.web_clock_rate),
         older=older,
         error=error,

@@ -6,7 +6,7 @@ from countermand.contracts.base import Actor, Brief, Contact, Role, SellerRef
 from countermand.contracts.order import PaymentMethod, PlaceOrder
 from countermand.kernel.policy import Policy
 from countermand.kernel.terms import Clock, Terms, TermsRef
-from services.web.pages.forms import Choice, Form, FormError, Hidden, Line, Option, Values, money_of, text_of
+from services.web.pages.forms import Choice, Field, FormError, Hidden, Line, Option, Values, money_of, text_of
 from services.web.pages.people import YOUR_SHOP
 from services.web.pages.wording import CLOCKS, PROFILES
 
@@ -19,33 +19,25 @@ _PAYMENTS: Final = {
 }
 
 
-def place_form(nonce: str) -> Form:
+def place_fields(nonce: str) -> tuple[Field, ...]:
     """What an order needs; `nonce` makes pressing twice one order."""
-    return Form(
-        title="Place an order",
-        submit="Place the order",
-        fields=(
-            Hidden("nonce", nonce),
-            Line("item", "Item", "Brass desk lamp"),
-            Choice("profile", "Seller", tuple(Option(*one) for one in PROFILES.items()), "prompt", compact=True),
-            Choice("payment", "Payment", tuple(_PAYMENTS.values()), "card"),
-        ),
+    return (
+        Hidden("nonce", nonce),
+        Line("item", "Item", "Brass desk lamp"),
+        Choice("profile", "Seller", tuple(Option(*one) for one in PROFILES.items()), "prompt", compact=True),
+        Choice("payment", "Payment", tuple(_PAYMENTS.values()), "card"),
     )
 
 
-def more_fields(clock_rate: float) -> Form:
+def more_fields(clock_rate: float) -> tuple[Field, ...]:
     """What few want to change."""
     rate = f"{clock_rate:g}"
     clocks = CLOCKS if rate in CLOCKS else {rate: f"{rate} simulated seconds a second", **CLOCKS}
-    return Form(
-        title="More choices",
-        submit="",
-        fields=(
-            Line("price", f"Price in {CURRENCY}", "49.90", length_max=20),
-            Choice("clock", "How fast time passes", tuple(Option(*one) for one in clocks.items()), rate, compact=True),
-            Line("name", "Your name", "", hint="As the seller and the emails say it.", required=False),
-            Line("customer", "For a customer of yours", "", hint="If you are a reseller.", required=False),
-        ),
+    return (
+        Line("price", f"Price in {CURRENCY}", "49.90", length_max=20),
+        Choice("clock", "How fast time passes", tuple(Option(*one) for one in clocks.items()), rate, compact=True),
+        Line("name", "Your name", "", hint="As the seller and the emails say it.", required=False),
+        Line("customer", "For a customer of yours", "", hint="If you are a reseller.", required=False),
     )
 
 
