@@ -82,7 +82,7 @@ def shown_and_asked(detail: OrderDetail) -> set[Action]:
     assert detail.view.order_id in render("_card.html", card=card)
     assert detail.view.order_id in render("_desk.html", card=desk)
     if case := case_of(detail):
-        assert render("_dispute.html", case=case, error="")
+        assert render("_dispute.html", case=case)
     offers = {"offer_id": detail.view.order.offer.id} if detail.view.order.offer else {}
     sides = {Role.BUYER: detail.buyer_may, Role.SELLER: detail.seller_may}
     for side, actions in sides.items():

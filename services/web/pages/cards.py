@@ -119,7 +119,7 @@ def buyers_card(detail: OrderDetail, error: str = "") -> Card:
     )
 
 
-def sellers_card(detail: OrderDetail, error: str = "") -> Card:
+def sellers_card(detail: OrderDetail) -> Card:
     """What the seller sees."""
     view, order = detail.view, detail.view.placed
     back = f"/seller?seller={quote(order.brief.seller.id, safe='')}#d-{view.order_id}"
@@ -132,7 +132,6 @@ def sellers_card(detail: OrderDetail, error: str = "") -> Card:
         until_what=UNTIL[detail.waits],
         actions=buttons(view, detail.seller_may, Role.SELLER, _MAIN_OF.get(detail.todo)),
         back=back,
-        error=error,
     )
 
 

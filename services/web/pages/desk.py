@@ -37,7 +37,6 @@ async def sellers_desk(request: Request, web: WebParts) -> Response:
         sellers=await web.queries.people("seller", _KNOWN),
         todo=todo,
         others=others,
-        error="",
         events=live_url(card.view.order_id for card in (*todo, *others)),
     )
     remember(answer, "seller", seller)

@@ -36,14 +36,13 @@ async def one_dispute(request: Request, web: WebParts, order_id: str) -> Respons
     if case is None:
         raise no_order(order_id)
     if wants_fragment(request):
-        return fragment("_dispute.html", case=case, error="")
+        return fragment("_dispute.html", case=case)
     return page(
         request,
         "dispute.html",
         title=f"Dispute: {_short(case)}",
         section="/disputes",
         case=case,
-        error="",
         events=live_url((order_id,)),
     )
 
