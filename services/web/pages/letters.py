@@ -23,6 +23,8 @@ _SHOWN: Final = 50
 _SANDBOX: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 """An email may have a look of its own, and nothing else: no script, no picture from elsewhere, no form."""
 
+_HEADERS: Final = {"Content-Security-Policy": _SANDBOX, "Cache-Control": "no-store"}
+
 _WHY: Final = {
     "no_mailbox": "This installation sends its emails to another mail server, so they cannot be read here.",
     "mailbox_away": "The mailbox does not answer. Please try again in a moment.",
@@ -148,10 +150,8 @@ def _read(row: dict[str, Any]) -> Letter:
 def _sandboxed(letter: Letter) -> Response:
     if letter.html is None:
         return _plain(letter.text or "")
-    return HTMLResponse(letter.html, headers={"Content-Security-Policy": _SANDBOX, "Cache-Control": "no-store"})
+    return HTMLResponse(letter.html, headers=_HEADERS)
 
 
 def _plain(text: str) -> Response:
-    return HTMLResponse(
-        render("letter.html", text=text), headers={"Content-Security-Policy": _SANDBOX, "Cache-Control": "no-store"}
-    )
+    return HTMLResponse(render("letter.html", text=text), headers=_HEADERS)
