@@ -59,9 +59,12 @@ async def sent(web: Web, order_id: str, command: Command, key: str | None = None
     """Send a command, and wait for what follows."""
     try:
         stored = await web.commands.send(order_id, command, key)
-        found = await web.commands.answer(stored, ANSWER_WITHIN_S)
     except Away:
         return Done(BROKER_AWAY)
+    try:
+        found = await web.commands.answer(stored, ANSWER_WITHIN_S)
+    except Away:  # It is stored: who asked again would ask twice.
+        return Done()
     if isinstance(found, Refusal):
         return Done(found.detail)
     if found is not None:
