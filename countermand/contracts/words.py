@@ -54,9 +54,13 @@ SENTENCES: Final[dict[str, str]] = {
 }
 
 
+_MOOT: Final = "the order had ended before: the dispute is about nothing any more"
+"""Of a `DisputeNoted` that is moot."""
+
+
 def in_words(name: str, body: BaseModel) -> str:
     """The event as a sentence; one that has no words yet is shown by its name."""
-    template = SENTENCES.get(name)
+    template = _MOOT if getattr(body, "moot", False) else SENTENCES.get(name)
     return " ".join(template.format(e=_Printable(body)).split()) if template else name
 
 

@@ -5,6 +5,7 @@ service hears, and a discard on `dead.<service>.<consumer>`. Each is one compare
 who take up the same letter one comes second, and is told.
 """
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,6 +34,9 @@ _BATCH: Final = 100
 
 _ROUNDS: Final = 100
 """Each means that somebody else did something about the same consumer's letters: a bound for a defect, not a crowd."""
+
+_WITHIN_S: Final = 30.0
+"""After that no further round begins: the stream can be read, and not be written."""
 
 _MAX_WORDS: Final = 500
 """Of a reason or a name, which are headers."""
@@ -131,7 +135,11 @@ class Letters:
     async def carry_out(self, sequence: int, wish: Wish) -> Outcome:
         """Replay or discard a letter; nothing if that, or the other, has been done."""
         act_id = f"{wish.kind}:{sequence}:{secrets.token_hex(6)}"
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _WITHIN_S
         for _ in range(_ROUNDS):
+            if loop.time() > until:
+                break
             await self.read_on()
             letter = self.known.get(sequence)
             if letter is None:
@@ -145,7 +153,8 @@ class Letters:
             if wish.dry_run:
                 return Outcome(sequence, f"would be {wish.kind}ed: {letter.subject} for {letter.service}")
             await self._put(letter, wish, act_id, *message)
-        msg = f"too many others do something about the letters of {self.known[sequence].consumer}"
+        consumer = self.known[sequence].consumer
+        msg = f"nothing can be written about the letters of {consumer} now, or too many others do something about them"
         raise TimeoutError(msg)
 
     async def content(self, letter: Letter) -> Stored:

@@ -27,14 +27,14 @@ class Policies:
     def __init__(self, js: JetStreamContext, names: Names) -> None:
         self._js = js
         self._names = names
-        self._cache: OrderedDict[str, Policy] = OrderedDict({_DEFAULT.hash: _DEFAULT})
+        self._cache: OrderedDict[str, Policy] = OrderedDict()
 
     async def put(self, policy: Policy) -> None:
         """Store a policy, so that orders may name it. Doing it again changes nothing."""
         if policy.hash != _DEFAULT.hash:
             payload = json.dumps(policy.model_dump(mode="json")).encode()
             await self._js.publish(self._names.subject(f"policy.{policy.hash}"), payload)
-        self._remember(policy)
+            self._remember(policy)
 
     async def terms(self, ref: TermsRef) -> Terms:
         """The terms with their policy's values.
@@ -42,7 +42,7 @@ class Policies:
         Raises:
             UnknownPolicy: nobody has stored it.
         """
-        policy = self._cache.get(ref.policy)
+        policy = _DEFAULT if ref.policy == _DEFAULT.hash else self._cache.get(ref.policy)
         if policy is None:
             policy = await self._load(ref.policy)
             self._remember(policy)

@@ -7,6 +7,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import MaxPayloadError
 from nats.js.api import StreamConfig
 from nats.js.errors import APIError, NoStreamResponseError
 
@@ -46,6 +47,13 @@ async def test_a_publish_tells_where_the_message_is_and_whether_it_was_there_bef
     assert await requests.publish("kept.a", b"one", {"Nats-Msg-Id": "1"}) == Ack(1, duplicate=True)
     stored = await nc.jetstream().get_msg("KEPT", seq=1)
     assert (stored.subject, stored.data, (stored.headers or {})["more"]) == ("kept.a", b"one", "kept")
+
+
+async def test_a_message_that_is_too_long_with_its_headers_is_not_sent(nc: Client, requests: Requests) -> None:
+    """The broker would end the connection over it, and for good."""
+    with pytest.raises(MaxPayloadError):
+        await requests.publish("kept.a", bytes(nc.max_payload - 10), {"Nats-Msg-Id": "1"})
+    assert await requests.publish("kept.a", b"one", {"Nats-Msg-Id": "1"}) == Ack(1, duplicate=False)
 
 
 async def test_many_in_flight_get_each_its_own_answer(nc: Client, requests: Requests) -> None:

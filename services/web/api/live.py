@@ -35,6 +35,10 @@ RETRY_MS: Final = 1_000
 _PAGE: Final = 250
 """Missed events read from a stream at a time."""
 
+_LOOK_S: Final = 0.1
+_LOOKS: Final = 50
+"""How often, and how many times, a stream is asked again that does not hold what it should."""
+
 _ID: Final = re.compile(r"\d{1,18}(-\d{1,18}){3}")
 
 LastEventId = Annotated[
@@ -94,9 +98,13 @@ def cursor_of(last_event_id: str | None) -> Cursor | None:
 async def _events(web: Web, order_id: str | None, cursor: Cursor) -> AsyncGenerator[str]:
     yield f"retry: {RETRY_MS}\n\n"
     places = dict(zip(OWNERS, cursor, strict=True))
+    patience = _LOOKS
     try:
         while behind := [owner for owner in OWNERS if places[owner] < web.hub.positions[owner]]:
-            missed, places = await _missed(web, order_id, places, behind)
+            missed, reached = await _missed(web, order_id, places, behind)
+            if reached == places:
+                await _be_patient(patience := patience - 1)
+            places = reached
             yield _written(missed)
         # Nothing is awaited between the last look and here, so nothing can come in between.
         with web.hub.listening(*([order_id] if order_id else [])) as listener:
@@ -106,6 +114,18 @@ async def _events(web: Web, order_id: str | None, cursor: Cursor) -> AsyncGenera
     except (TooManyListeners, TimeoutError, NatsError, StoreReadError) as error:
         # The answer has begun, so it can only end: whoever comes back is told why.
         _log.warning("live.broken_off", error=repr(error))
+
+
+async def _be_patient(looks_left: int) -> None:
+    """A replica that has not stored yet what another one has told of soon will have.
+
+    Raises:
+        TimeoutError: it has had its time.
+    """
+    if looks_left <= 0:
+        msg = "the stream does not hold what it has told of"
+        raise TimeoutError(msg)
+    await asyncio.sleep(_LOOK_S)
 
 
 def _written(news: list[News]) -> str:

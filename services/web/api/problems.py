@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -98,6 +99,7 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(NoLoad, _no_load)
     app.add_exception_handler(FaultRefused, _fault_refused)
     app.add_exception_handler(NobodyStrikes, _nobody_strikes)
+    app.add_exception_handler(MaxPayloadError, _too_long)
     for away in (Away, TimeoutError, NatsError, StoreReadError):
         app.add_exception_handler(away, _away)
     app.add_exception_handler(Exception, _ours)
@@ -160,6 +162,11 @@ async def _fault_refused(_: Request, error: Exception) -> Response:
 async def _nobody_strikes(_: Request, error: Exception) -> Response:
     _log.warning("http.nobody_strikes", error=repr(error))
     return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "nobody_strikes", NOBODY, _later())
+
+
+async def _too_long(_: Request, __: Exception) -> Response:
+    detail = "With all that goes with it this is longer than the broker takes."
+    return problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", detail)
 
 
 async def _away(_: Request, error: Exception) -> Response:
