@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from pydantic import ValidationError
 
@@ -27,9 +27,9 @@ class Breaking:
         self._striking: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[ConfigurationError] = asyncio.get_running_loop().create_future()
 
-    async def failed(self) -> ConfigurationError:
-        """Why a fault could not be undone, should that ever come."""
-        return await asyncio.shield(self._failed)
+    async def failed(self) -> NoReturn:
+        """Wait until a fault cannot be undone, and raise the `ConfigurationError` that says why."""
+        raise await asyncio.shield(self._failed)
 
     async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one wish; an empty one only asks what goes on."""

@@ -21,7 +21,7 @@ from lab.market import marketplace
 from lab.stories import STORIES
 from lab.stories.play import Performance, Verdict, perform, write
 from lab.stories.story import Story
-from lab.system import CARDS, embedded
+from lab.system import CARDS, death, embedded, first
 
 
 async def play_embedded(names: Sequence[str], seed: int, json: Path | None) -> int:
@@ -31,7 +31,8 @@ async def play_embedded(names: Sequence[str], seed: int, json: Path | None) -> i
     console.print("starting NATS, the mailbox and the services …")
     async with embedded() as system:
         # The store is new, so the ids may follow from the seed alone: the same seed gives the same orders.
-        return await _play(system.nats_url, system.emails_at, stories, seed, "embedded", json, console)
+        playing = _play(system.nats_url, system.emails_at, stories, seed, "embedded", json, console)
+        return await first(playing, death(system.supervisor))
 
 
 async def play_on(nats_url: str, mailbox_url: str | None, names: Sequence[str], seed: int, json: Path | None) -> int:

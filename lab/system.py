@@ -6,11 +6,11 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import nats
 from nats.js import JetStreamContext
@@ -105,27 +105,29 @@ async def ready(nats_url: str, settings: Settings, supervisor: Supervisor | None
     Raises:
         ConfigurationError: a service died, or is not there after `READY_WITHIN_S`.
     """
-    waiting = asyncio.create_task(_all_bound(nats_url, settings))
-    watching = asyncio.create_task(_first_death(supervisor))
     try:
-        done, _ = await asyncio.wait({waiting, watching}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-        if watching in done:
-            watching.result()
-        if waiting not in done:
-            msg = f"the services were not ready within {READY_WITHIN_S:g} s"
-            raise ConfigurationError(msg)
-        waiting.result()
+        async with asyncio.timeout(READY_WITHIN_S):
+            await first(_all_bound(nats_url, settings), *([death(supervisor)] if supervisor else []))
+    except TimeoutError as error:
+        msg = f"the services were not ready within {READY_WITHIN_S:g} s"
+        raise ConfigurationError(msg) from error
+
+
+async def death(supervisor: Supervisor) -> NoReturn:
+    """Wait until a part of a system dies, and raise `ConfigurationError`, with the last lines of its log."""
+    raise ConfigurationError((await supervisor.wait_for_death()).epitaph())
+
+
+async def first(*works: Coroutine[Any, Any, Any]) -> Any:
+    """What the first of them comes to, be it a result or an error; the others are cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task.done()).result()
     finally:
-        for task in (waiting, watching):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(waiting, watching, return_exceptions=True)
-
-
-async def _first_death(supervisor: Supervisor | None) -> None:
-    if supervisor is None:
-        await asyncio.Event().wait()
-    else:
-        raise ConfigurationError((await supervisor.wait_for_death()).epitaph())
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _start(folder: Path, supervisor: Supervisor, environment: dict[str, str]) -> System:

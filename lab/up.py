@@ -8,9 +8,8 @@ from typing import Final
 
 from rich.console import Console
 
-from countermand.runtime.settings import ConfigurationError
 from lab.breaking import breaking
-from lab.system import embedded, start_web
+from lab.system import death, embedded, first, start_web
 
 _TOKEN_BYTES: Final = 18
 
@@ -40,17 +39,8 @@ async def run_until_stopped(data_dir: Path | None, clock_rate: float) -> int:
         console.print(f"mailbox  {system.mailbox_url}  (SMTP {system.smtp_url})")
         console.print(f"logs     {system.data_dir / 'logs'}")
         console.print("Press Ctrl-C to stop.")
-        until_stopped = asyncio.create_task(stopped.wait())
-        until_death = asyncio.create_task(system.supervisor.wait_for_death())
-        until_failure = asyncio.create_task(hand.failed())
-        await asyncio.wait({until_stopped, until_death, until_failure}, return_when=asyncio.FIRST_COMPLETED)
-        died = until_death.result() if until_death.done() else None
-        failure = until_failure.result() if until_failure.done() else None
-        for task in (until_stopped, until_death, until_failure):
-            task.cancel()
-        console.print("stopping")
-        if died is not None:
-            raise ConfigurationError(died.epitaph())
-        if failure is not None:
-            raise failure
+        try:
+            await first(stopped.wait(), death(system.supervisor), hand.failed())
+        finally:
+            console.print("stopping")
     return 0

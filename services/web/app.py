@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,10 +124,6 @@ async def open_web(common: Settings, settings: WebSettings, lose: Lose = _nothin
 @contextlib.asynccontextmanager
 async def _parts(common: Settings, settings: WebSettings, path: Path, lose: Lose) -> AsyncGenerator[Web]:
     names, nc = Names(common.subject_prefix), Client()
-
-    async def hear_end() -> None:
-        lose(str(nc.last_error))
-
     entry = access(common)
     hub = Hub(settings.web_live_clients)
     reader, requests = DirectReader(nc), Requests(nc)
@@ -149,9 +145,7 @@ async def _parts(common: Settings, settings: WebSettings, path: Path, lose: Lose
         loads: Loads | None = None
         if settings.web_loads:
             loads = await ends.enter_async_context(open_loads(common, settings.mailbox_url, path.parent))
-        linking = asyncio.create_task(_link(common, entry, names, nc, reader, requests, follower, hub, hear_end))
-        ends.push_async_callback(_unlink, linking, nc)
-        yield Web(
+        web = Web(
             settings=settings,
             names=names,
             nc=nc,
@@ -167,39 +161,39 @@ async def _parts(common: Settings, settings: WebSettings, path: Path, lose: Lose
             loads=loads,
             faults=Faults(settings.web_faults, mail),
         )
+        linking = asyncio.create_task(_link(common, entry, web, requests, lose))
+        ends.push_async_callback(_unlink, linking, nc)
+        yield web
 
 
-async def _link(
-    common: Settings,
-    entry: Access,
-    names: Names,
-    nc: Client,
-    reader: DirectReader,
-    requests: Requests,
-    follower: Follower,
-    hub: Hub,
-    hear_end: Callable[[], Awaitable[None]],
-) -> None:
+async def _link(common: Settings, entry: Access, web: Web, requests: Requests, lose: Lose) -> None:
     """Connect, however long it takes, and follow."""
 
-    async def hear_refusal(msg: Any) -> None:
-        tokens = names.bare(msg.subject).split(".")
-        hub.ring(tokens[2] if len(tokens) > 2 else "")  # noqa: PLR2004
+    async def hear_end() -> None:
+        lose(str(web.nc.last_error))
 
-    await nc.connect(
-        common.nats_url.split(","),
-        name="countermand-web",
-        max_reconnect_attempts=_FOREVER,
-        reconnect_time_wait=_RECONNECT_EVERY_S,
-        connect_timeout=_RECONNECT_EVERY_S,
-        error_cb=tell_refusals,
-        closed_cb=hear_end,
-        **entry.options(),
-    )
-    await reader.start()
-    await requests.start()
-    await nc.subscribe(names.subject("reply.>"), cb=hear_refusal)
-    await follower.run()
+    async def hear_refusal(msg: Any) -> None:
+        tokens = web.names.bare(msg.subject).split(".")
+        web.hub.ring(tokens[2] if len(tokens) > 2 else "")  # noqa: PLR2004
+
+    try:
+        await web.nc.connect(
+            common.nats_url.split(","),
+            name="countermand-web",
+            max_reconnect_attempts=_FOREVER,
+            reconnect_time_wait=_RECONNECT_EVERY_S,
+            connect_timeout=_RECONNECT_EVERY_S,
+            error_cb=tell_refusals,
+            closed_cb=hear_end,
+            **entry.options(),
+        )
+        await web.reader.start()
+        await requests.start()
+        await web.nc.subscribe(web.names.subject("reply.>"), cb=hear_refusal)
+        await web.follower.run()
+    except Exception as error:  # noqa: BLE001  # As over an address that is none.
+        _log.exception("web.not_linked")
+        lose(str(error))
 
 
 async def _unlink(linking: "asyncio.Task[None]", nc: Client) -> None:

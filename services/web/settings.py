@@ -54,6 +54,9 @@ class WebSettings(BaseSettings):
         if token is not None and len(token) < _TOKEN_LENGTH_MIN:
             msg = f"WEB_TOKEN is shorter than {_TOKEN_LENGTH_MIN} characters"
             raise ConfigurationError(msg)
+        if token is not None and not (token.isascii() and token.isprintable()):
+            msg = "WEB_TOKEN has characters that no cookie can hold: use letters, digits and signs of ASCII"
+            raise ConfigurationError(msg)
         return token
 
     def allowed_hosts(self) -> frozenset[str]:

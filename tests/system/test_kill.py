@@ -1,6 +1,8 @@
 """However the command line ends, nothing of it stays: no process, and after a civil end no file either."""
 
 import asyncio
+import os
+import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Callable
@@ -76,6 +78,21 @@ async def test_demo_ends_cleanly_when_it_is_told_to(tmp_path: Path) -> None:
         assert (process.returncode, err.decode()) == (143, "")
         assert [pid for pid in family if at.lives(pid)] == []
         assert files_in(tmp_path) == []
+
+
+async def test_demo_ends_when_one_of_its_services_dies(tmp_path: Path) -> None:
+    """It tells which, instead of calling the stories broken that could not be played."""
+    async with at.launched("demo", temporary=tmp_path) as process:
+        family = await complete_family_of(process)
+        await said(process, "playing")
+        (order,) = [pid for pid in family if "services.order" in at.command_of(pid)]
+
+        os.kill(order, signal.SIGKILL)
+        _, err = await asyncio.wait_for(process.communicate(), at.WITHIN_S)
+
+        assert process.returncode == 2
+        assert "order was killed by SIGKILL" in err.decode()
+        assert [pid for pid in family if at.lives(pid)] == []
 
 
 async def complete_family_of(process: Process, *more: str) -> list[int]:

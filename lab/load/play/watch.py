@@ -14,7 +14,7 @@ from lab.load.play.gauges import Gauges
 from lab.load.play.samples import Backlog, Processes, pids_of
 from lab.load.rawlog import RawLogWriter
 from lab.market import Market
-from lab.system import System
+from lab.system import System, death
 
 _LOOK_EVERY_S: Final = 2.0
 _LOOKED_AT_MAX: Final = 5
@@ -60,7 +60,7 @@ async def death_of_a_service(system: System | None) -> None:
         ConfigurationError: it did; with the last lines of its log.
     """
     if system is not None:
-        raise ConfigurationError((await system.supervisor.wait_for_death()).epitaph())
+        await death(system.supervisor)
 
 
 async def _look_at(market: Market, orders: tuple[str, ...], gauges: Gauges) -> None:

@@ -31,7 +31,7 @@ def place_fields(nonce: str) -> tuple[Field, ...]:
 
 def more_fields(clock_rate: float) -> tuple[Field, ...]:
     """What few want to change."""
-    rate = f"{clock_rate:g}"
+    rate = repr(clock_rate).removesuffix(".0")
     clocks = CLOCKS if rate in CLOCKS else {rate: f"{rate} simulated seconds a second", **CLOCKS}
     return (
         Line("price", f"Price in {CURRENCY}", "49.90", length_max=20),

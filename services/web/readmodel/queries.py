@@ -1,5 +1,6 @@
 """Everything that is asked of the read model."""
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,7 +65,12 @@ class Queries:
         """
         before = lists.cursor(after)
         wanted = tuple(phases) or (_OPEN if waits else tuple(Phase))
-        return self._reading.ask(lambda db: lists.page(db, which, wanted, waits, before, limit))
+
+        def question(db: sqlite3.Connection) -> Found:
+            return lists.page(db, which, wanted, waits, before, limit)
+
+        # No index holds both, so it may look through all open orders of somebody before it has found a page.
+        return await self._reading.ask_at_length(question) if which and waits else self._reading.ask(question)
 
     async def inbox(self, seller_id: str, limit: int = PAGE) -> Found:
         """What a seller who works by hand has to do, the oldest first; not in pages: it is meant to become empty."""
