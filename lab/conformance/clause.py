@@ -2,14 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lab.conformance.desk import Desk
-
-
-class Broken(Exception):
-    """The clause does not hold; the message says what was seen instead."""
+from lab.conformance.desk import Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +12,7 @@ class Clause:
 
     name: str
     says: str
-    play: "Callable[[Desk], Awaitable[str]]"
+    play: Callable[[Desk], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +23,3 @@ class Check:
     says: str
     ok: bool
     seen: str
-
-
-def expect(*, holds: bool, otherwise: str) -> None:
-    """Go on if it holds.
-
-    Raises:
-        Broken: it does not.
-    """
-    if not holds:
-        raise Broken(otherwise)

@@ -20,7 +20,6 @@ from countermand.kernel.terms import Clock, Terms
 from countermand.runtime.direct import Stored
 from countermand.runtime.settings import ConfigurationError
 from countermand.runtime.streams import COMMANDS, DEAD, REPLY
-from lab.conformance.clause import Broken
 from lab.conformance.tape import Tape
 from lab.market import Market
 
@@ -30,6 +29,10 @@ CLOCK_RATE: Final = 3_600.0
 _EPOCH: Final = datetime(2023, 3, 1, 17, tzinfo=UTC)
 _AGAIN_S: Final = 0.3
 """A desk that does not know of the request yet refuses to answer it: it is asked again after so long."""
+
+
+class Broken(Exception):
+    """The clause does not hold; the message says what was seen instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,3 +227,13 @@ def _document(data: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def expect(*, holds: bool, otherwise: str) -> None:
+    """Go on if it holds.
+
+    Raises:
+        Broken: it does not.
+    """
+    if not holds:
+        raise Broken(otherwise)

@@ -6,8 +6,8 @@ from typing import Final
 
 from countermand.contracts.base import Owner
 from lab.audit import Options, audit
-from lab.conformance.clause import Broken, Check, Clause
-from lab.conformance.desk import Desk
+from lab.conformance.clause import Check, Clause
+from lab.conformance.desk import Broken, Desk
 from lab.conformance.form import FORMS, flaws
 from lab.conformance.seller import CLAUSES
 from lab.conformance.tape import rolling

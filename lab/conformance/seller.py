@@ -14,8 +14,8 @@ from countermand.contracts.seller import (
 )
 from countermand.contracts.subjects import command_subject
 from countermand.kernel.money import Money
-from lab.conformance.clause import Clause, expect
-from lab.conformance.desk import Desk
+from lab.conformance.clause import Clause
+from lab.conformance.desk import Desk, expect
 
 _NUMBER: Final = "LX123456785CN"
 
