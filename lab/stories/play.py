@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
 from countermand.kernel.ids import order_id_from
 from countermand.runtime.card import Card
 from countermand.runtime.settings import ConfigurationError
 from lab.audit import Options, Report, audit
+from lab.audit.mailbox import told_by
 from lab.facts import Fact, history
 from lab.market import Market
 from lab.stories.story import Stage, Story, Wrong
@@ -26,7 +25,6 @@ _DRAIN_WITHIN_S: Final = 30.0
 
 _POLL_S: Final = 0.1
 _QUIET_ROUNDS: Final = 2
-_HTTP_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +203,7 @@ async def _emails(mailbox_url: str | None, order_id: str, facts: Sequence[Fact])
     if mailbox_url is None:
         sent = [fact.body for fact in facts if fact.name == "EmailSent"]
         return [Email(str(body.kind), body.to, body.subject) for body in sent]
-    async with httpx.AsyncClient(timeout=_HTTP_TIMEOUT_S) as http:
-        answer = await http.get(f"{mailbox_url}/messages", params={"order": order_id})
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()
+    found: list[dict[str, Any]] = await told_by(mailbox_url, "messages", {"order": order_id})
     return [Email(mail["kind"], _one(mail["to"]), mail["subject"]) for mail in found]
 
 
