@@ -41,7 +41,7 @@ SENTENCES: Final[dict[str, str]] = {
     "ResellerRefundedCustomer": "the reseller refunds its customer {e.customer.name} {e.amount}, at its own cost",
     "DisputeNoted": "the order waits for the dispute",
     "DisputeReplied": "the seller {e.stance} the claim {e.text}",
-    "SellerRated": "the end ({e.outcome}) goes into the seller's feedback, positive: {e.positive}",
+    "SellerRated": "the end ({e.outcome}) goes into the seller's feedback; positive: {e.positive}",
     "DisputeOpened": "the buyer opens a dispute ({e.ground}) and claims {e.claim}; the seller has until {e.answer_by:%d %b %H:%M}",
     "DisputeAnswered": "the seller {e.stance} the claim {e.text}; the two may agree until {e.negotiate_until:%d %b %H:%M}",
     "SettlementProposed": "the {e.by} offers to end it with {e.remedy.amount}",
@@ -72,6 +72,8 @@ class _Printable:
 
     def __getattr__(self, field: str) -> Any:
         value = getattr(self._model, field)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         if isinstance(value, str):
             return "".join(c if c.isprintable() else " " for c in str(value))
         return _Printable(value) if isinstance(value, BaseModel) and type(value).__str__ is BaseModel.__str__ else value
