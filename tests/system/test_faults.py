@@ -13,7 +13,7 @@ import pytest_asyncio
 from lab.breaking import Breaking, breaking
 from lab.system import System, embedded, start_web
 from tests.support import system as at
-from tests.support.web import PLACED, TOKEN, WAIT, eventually
+from tests.support.web import PLACED, TOKEN, WAIT, Site, eventually
 
 FAULTS: Final = "/api/operator/faults"
 LONG_S: Final = 120
@@ -83,6 +83,7 @@ async def test_a_killed_broker_is_away_on_every_page_until_it_is_back(up: Up) ->
 
     await eventually(says_so)
     await up.whole()
+    await Site(str(up.http.base_url), up.http).is_ready()
     placed = await up.http.post("/api/orders", json=PLACED, headers=WAIT)
     assert placed.status_code == 200, placed.text
 
