@@ -60,6 +60,8 @@ class Card(Generic[C, S, E]):
         timers: what a fired timer of each name asks of it; each takes the `deadline_id`.
         begins: the messages with which an aggregate of its own begins: a decision on one takes its history to be empty, unread,
             for the compare-and-set finds out if it is not. Not where an effect comes before the write.
+        ends, lingers: its events after which an order wants no timer, as long as nothing else follows, unless there was
+            one of those that linger.
         accepts_commands: whether anybody may send it commands.
         concerns: whether a message matters under its order's terms, where the policy decides about that.
         effect: what makes a decided event true before it is written, as sending the email. It runs at least once,
@@ -76,6 +78,8 @@ class Card(Generic[C, S, E]):
     reactions: Reactions[C]
     timers: Mapping[str, Callable[[str], C]]
     begins: tuple[type[Message], ...] = ()
+    ends: tuple[type[Event], ...] = ()
+    lingers: tuple[type[Event], ...] = ()
     accepts_commands: bool = True
     concerns: Callable[[Message, Terms], bool] = everything
     effect: Callable[[E, C, Envelope], Awaitable[E]] = nothing_to_do

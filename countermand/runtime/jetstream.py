@@ -92,11 +92,9 @@ class JetStreamStore:
             raise Conflict(entry.id, duplicate=True)
         return ack.sequence
 
-    async def scan(self, sequence: int, limit: int) -> list[Envelope]:
-        """Up to `limit` events of all orders, from `sequence` on."""
-        everything = self._names.subject(f"{self._owner}.>")
-        stored = await self._reader.following(self._stream, everything, sequence, limit)
-        return [recorded(message, self._names) for message in stored]
+    async def scan(self, sequence: int, limit: int) -> list[Stored]:
+        """Up to `limit` events of all orders, from `sequence` on, as they are stored; `recorded` reads them."""
+        return await self._reader.following(self._stream, self._names.subject(f"{self._owner}.>"), sequence, limit)
 
 
 class JetStreamAlarms:

@@ -5,24 +5,36 @@ Timers follow events, so there is nothing to mend in ordinary days. It makes a p
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 from nats.aio.client import Client
 
-from countermand.contracts.base import Owner
+from countermand.contracts.base import Event, Owner
+from countermand.contracts.subjects import Address, read
 from countermand.kernel.decider import Deadline
-from countermand.runtime.direct import READ_TIMEOUT_S
-from countermand.runtime.jetstream import JetStreamStore
+from countermand.runtime.direct import READ_TIMEOUT_S, Stored
+from countermand.runtime.jetstream import JetStreamStore, recorded
 from countermand.runtime.journal import Aggregate, Journal
 from countermand.runtime.names import Names
 from countermand.runtime.outage import is_outage
 from countermand.runtime.streams import TIMERS
 from countermand.runtime.timers import Timers
 
-_BATCH: Final = 500
-"""Events read at a time: some 400 KiB."""
+_PIECE: Final = 100
+"""Events taken up at a time: what comes for the service meanwhile waits some milliseconds."""
+
+_HELD: Final = 2_000
+"""Events taken up before they are read: most orders have ended by then, and need not be."""
+
+_SHARE: Final = 0.1
+"""Of the service's time, at most. Five minutes of load are hundreds of thousands of events, and a restart takes up all
+there are: all at once they would keep the service from its work for a minute, and the backlog from going down again.
+"""
+
+_Held = tuple[Address, Stored]
 
 _log = structlog.get_logger()
 
@@ -38,12 +50,30 @@ class Tally:
 
 
 class Reconciler:
-    """Follows one owner's stream with aggregates of its own; holds only those that want a deadline."""
+    """Follows one owner's stream with aggregates of its own; holds only those that want a deadline.
+
+    Args:
+        journal: of the owner, and of its own.
+        store: the owner's stream.
+        timers: arms and cancels.
+        nc: asks which timers are armed.
+        names: of the installation.
+        ends, lingers: as of the card.
+    """
 
     def __init__(
-        self, journal: Journal[Any, Any, Any], store: JetStreamStore, timers: Timers, nc: Client, names: Names
+        self,
+        journal: Journal[Any, Any, Any],
+        store: JetStreamStore,
+        timers: Timers,
+        nc: Client,
+        names: Names,
+        ends: Iterable[type[Event]] = (),
+        lingers: Iterable[type[Event]] = (),
     ) -> None:
         self._journal = journal
+        self._ends = frozenset(event.__name__ for event in ends)
+        self._lingers = frozenset(event.__name__ for event in lingers)
         self._store = store
         self._timers = timers
         self._nc = nc
@@ -92,18 +122,41 @@ class Reconciler:
         }
 
     async def _read_on(self) -> None:
-        """Fold what was written since the last round."""
-        while stored := await self._store.scan(self._next_sequence, _BATCH):
+        """Take up what was written since the last round, with a rest after each piece."""
+        loop = asyncio.get_running_loop()
+        unread: dict[str, list[_Held]] = {}
+        began, held = loop.time(), 0
+        while stored := await self._store.scan(self._next_sequence, _PIECE):
             for message in stored:
-                order_id = message.address.order_id
-                aggregate = self._open.get(order_id) or Aggregate(order_id)
-                if not await self._journal.absorb(aggregate, message):
-                    aggregate = await self._journal.read(order_id)
-                self._open[order_id] = aggregate
+                address = read(self._names.bare(message.subject))
+                unread.setdefault(address.order_id, []).append((address, message))
+                if address.name in self._ends and self._is_over(unread[address.order_id]):
+                    del unread[address.order_id]
             self._next_sequence = stored[-1].sequence + 1
-            for order_id in [known for known, aggregate in self._open.items() if not aggregate.wanted[-1]]:
-                del self._open[order_id]
+            held += len(stored)
+            if held >= _HELD:
+                await self._fold(unread)
+                held = 0
+            await asyncio.sleep((loop.time() - began) * (1 / _SHARE - 1))
+            began = loop.time()
+        await self._fold(unread)
+
+    def _is_over(self, held: list[_Held]) -> bool:
+        """Whether an order with this end need not be read at all: the whole of it is here, and nothing lingers."""
+        return held[0][0].revision == 1 and not any(address.name in self._lingers for address, _ in held)
+
+    async def _fold(self, unread: dict[str, list[_Held]]) -> None:
+        """Read what was held, and let orders go that want nothing; one that goes on is read anew."""
+        while unread:
+            order_id, messages = unread.popitem()
+            aggregate = self._open.get(order_id) or Aggregate(order_id)
+            for _, message in messages:
+                if not await self._journal.absorb(aggregate, recorded(message, self._names)):
+                    aggregate = await self._journal.read(order_id)
+            self._open[order_id] = aggregate
             await asyncio.sleep(0)
+        for order_id in [known for known, aggregate in self._open.items() if not aggregate.wanted[-1]]:
+            del self._open[order_id]
 
     async def _is_orphan(self, subject: str) -> bool:
         """Whether the order, read afresh, does not want this timer."""

@@ -1,7 +1,7 @@
 """The composition of dispute."""
 
 from countermand.contracts.base import Owner
-from countermand.contracts.dispute import OpenDispute
+from countermand.contracts.dispute import DisputeResolved, OpenDispute
 from countermand.runtime.card import Card
 from countermand.runtime.main import run
 from services.dispute.commands import DisputeCommand, GrantSilence, Rule
@@ -15,6 +15,7 @@ CARD: Card[DisputeCommand, Dispute, DisputeEvent] = Card(
     decider=DISPUTE,
     reactions=REACTIONS,
     timers=TIMERS,
+    ends=(DisputeResolved,),
     informed=(OpenDispute, Rule, GrantSilence),
     inform=inform,
     reads=(Owner.ORDER, Owner.SELLER),

@@ -1,7 +1,7 @@
 """The composition of order."""
 
 from countermand.contracts.base import Owner
-from countermand.contracts.order import PlaceOrder
+from countermand.contracts.order import OrderClosed, PartialRefundAccepted, PlaceOrder
 from countermand.runtime.card import Card
 from countermand.runtime.main import run
 from services.order.commands import OrderCommand
@@ -10,7 +10,13 @@ from services.order.reactions import REACTIONS, TIMERS
 from services.order.state import Order
 
 CARD: Card[OrderCommand, Order, OrderEvent] = Card(
-    name=Owner.ORDER, decider=ORDER, reactions=REACTIONS, timers=TIMERS, begins=(PlaceOrder,)
+    name=Owner.ORDER,
+    decider=ORDER,
+    reactions=REACTIONS,
+    timers=TIMERS,
+    begins=(PlaceOrder,),
+    ends=(OrderClosed,),
+    lingers=(PartialRefundAccepted,),
 )
 
 

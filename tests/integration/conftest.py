@@ -345,4 +345,7 @@ class Replica:
 
     def reconciler(self) -> Reconciler:
         """What a service runs beside its handler. It reads with the journal, and remembers for itself."""
-        return Reconciler(self.handler.journal, self._store, self.handler.timers, self._nc, self._shop.names)
+        card = self._card
+        return Reconciler(
+            self.handler.journal, self._store, self.handler.timers, self._nc, self._shop.names, card.ends, card.lingers
+        )
