@@ -5,16 +5,16 @@ Timers follow events, so there is nothing to mend in ordinary days. It makes a p
 
 import asyncio
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 from nats.aio.client import Client
 
-from countermand.contracts.base import Event, Owner
+from countermand.contracts.base import Owner
 from countermand.contracts.subjects import Address, read
 from countermand.kernel.decider import Deadline
+from countermand.runtime.card import Card
 from countermand.runtime.direct import READ_TIMEOUT_S, Stored
 from countermand.runtime.jetstream import JetStreamStore, recorded
 from countermand.runtime.journal import Aggregate, Journal
@@ -53,27 +53,26 @@ class Reconciler:
     """Follows one owner's stream with aggregates of its own; holds only those that want a deadline.
 
     Args:
+        card: tells what ends an order and what lingers.
         journal: of the owner, and of its own.
         store: the owner's stream.
         timers: arms and cancels.
         nc: asks which timers are armed.
         names: of the installation.
-        ends, lingers: as of the card.
     """
 
     def __init__(
         self,
+        card: Card[Any, Any, Any],
         journal: Journal[Any, Any, Any],
         store: JetStreamStore,
         timers: Timers,
         nc: Client,
         names: Names,
-        ends: Iterable[type[Event]] = (),
-        lingers: Iterable[type[Event]] = (),
     ) -> None:
         self._journal = journal
-        self._ends = frozenset(event.__name__ for event in ends)
-        self._lingers = frozenset(event.__name__ for event in lingers)
+        self._ends = frozenset(event.__name__ for event in card.ends)
+        self._lingers = frozenset(event.__name__ for event in card.lingers)
         self._store = store
         self._timers = timers
         self._nc = nc

@@ -178,9 +178,7 @@ class Service:
         if self._card.timers:
             # A journal of its own: its round must not push open orders out of the handler's.
             journal: Journal[Any, Any, Any] = Journal(self._card.name, self._card.decider, store, outside.terms)
-            reconciler = Reconciler(
-                journal, store, self._handler.timers, nc, self._names, self._card.ends, self._card.lingers
-            )
+            reconciler = Reconciler(self._card, journal, store, self._handler.timers, nc, self._names)
             beside.append(asyncio.create_task(reconciler.run(self._settings.reconcile_every_s)))
         await self._subscribe(nc)
         self._operations.started(nc, self._names, reconciler.tally if reconciler else None)

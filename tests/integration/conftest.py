@@ -345,7 +345,6 @@ class Replica:
 
     def reconciler(self) -> Reconciler:
         """What a service runs beside its handler. It reads with the journal, and remembers for itself."""
-        card = self._card
         return Reconciler(
-            self.handler.journal, self._store, self.handler.timers, self._nc, self._shop.names, card.ends, card.lingers
+            self._card, self.handler.journal, self._store, self.handler.timers, self._nc, self._shop.names
         )

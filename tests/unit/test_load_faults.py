@@ -1,13 +1,14 @@
 """Faults as they are written on the command line, and what a run is told of those that strike."""
 
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 
 from countermand.runtime.embedded import StartError
 from countermand.runtime.settings import ConfigurationError
-from lab.load.play.faults import Fault, check, strike
+from lab.load.play.faults import TARGETS, Fault, check, strike
 from lab.system import System
+from services.web.faults import OfMail, OfProcess
 
 
 @pytest.mark.parametrize(
@@ -128,3 +129,8 @@ async def test_only_a_fault_that_began_is_told(refuses: str, struck: list[str]) 
         await strike(Fault.parse("kill:order@0s"), system, lambda: 1.5, told.append)
     assert [line["what"] for line in told] == struck
     assert all((line["began"], line["ended"]) == (1.5, 1.5) for line in told)
+
+
+def test_the_console_offers_what_a_load_knows() -> None:
+    known = {f"{kind}:{target}" for kind, targets in TARGETS.items() for target in targets}
+    assert {*get_args(OfProcess), *get_args(OfMail)} == known

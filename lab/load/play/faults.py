@@ -16,11 +16,13 @@ from lab.spans import seconds
 from lab.system import CARDS, System
 
 _SERVICES: Final = tuple(card.name.value for card in CARDS)
-_TARGETS: Final = {
+TARGETS: Final = {
     "kill": (*_SERVICES, "nats"),
     "pause": (*_SERVICES, "nats", "mailbox"),
     "smtp": ("451", "550", "slow", "down"),
 }
+"""By kind, what it may happen to."""
+
 _EXPECTED: Final = "KIND:TARGET@START[+LENGTH], such as kill:order@20s, pause:nats@30s+5s or smtp:451@10s+20s"
 _MAILBOX_ANSWERS_WITHIN_S: Final = 30.0
 """A mailbox that was paused until now, on a busy machine, still has to hear of the next fault."""
@@ -48,11 +50,11 @@ class Fault:
         start, plus, length = span.partition("+")
         if not (kind and target and start):
             raise ConfigurationError(_complaint(text, f"expected {_EXPECTED}"))
-        _known(text, kind, tuple(_TARGETS))
+        _known(text, kind, tuple(TARGETS))
         if (kind, target) == ("kill", "mailbox"):
             why = "a killed mailbox forgets its mail, so nobody could say what was lost; use pause:mailbox or smtp:down"
             raise ConfigurationError(_complaint(text, why))
-        _known(text, target, _TARGETS[kind])
+        _known(text, target, TARGETS[kind])
         try:
             at_s, lasts_s = seconds(start), seconds(length) if plus else 0.0
         except ConfigurationError as error:

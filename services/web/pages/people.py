@@ -41,7 +41,6 @@ async def last_as(web: Web, id_: str) -> Contact:
 
 def buyer(id_: str, last: Found) -> Contact:
     """The buyer of that id, as the newest of their orders calls them."""
-    order = last.orders[0].view.order if last.orders else None
-    name = order.brief.buyer.name if order else _NAMES.get(id_, id_)
+    name = last.orders[0].view.placed.brief.buyer.name if last.orders else _NAMES.get(id_, id_)
     mailbox = _NOT_IN_MAILBOXES.sub("-", id_.lower()).strip("-")[:_MAILBOX_MAX] or "buyer"
     return Contact(id=id_, name=name, email=f"{mailbox}@buyers.example")
