@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 import structlog
+from fastapi import FastAPI
 from nats.aio.client import Client
 from pydantic import ValidationError
 
@@ -113,7 +114,9 @@ async def open_web(common: Settings, settings: WebSettings, lose: Lose = _nothin
         web = await ends.enter_async_context(_parts(common, settings, path.resolve(), lose))
         with contextlib.suppress(TimeoutError):  # Away: it is said on every page, until it is there.
             await asyncio.wait_for(web.follower.begun.wait(), _FIRST_LINK_S)
-        serving = listening(create_api(web), settings.http_host, settings.http_port)
+        api = create_api(web)
+        await _open_first_page(api, settings)
+        serving = listening(api, settings.http_host, settings.http_port)
         address = await ends.enter_async_context(serving)
         ends.callback(web.hub.close)
         _tell(address, settings.web_ready_file)
@@ -201,6 +204,14 @@ async def _unlink(linking: "asyncio.Task[None]", nc: Client) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await linking
     await nc.close()
+
+
+async def _open_first_page(api: FastAPI, settings: WebSettings) -> None:
+    """Have routes, models and templates built before anybody waits for them: FastAPI does so for the first who asks."""
+    host = min(settings.allowed_hosts(), default="").encode()
+    inside = httpx.ASGITransport(api, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=inside, base_url="http://web", headers={b"Host": host}) as browser:
+        await browser.get("/")
 
 
 def _tell(address: str, ready_file: Path | None) -> None:

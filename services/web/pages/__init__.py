@@ -1,6 +1,6 @@
 """The pages: what people see. Rendered on the server; a few plain modules make them live.
 
-`rendering` templates into answers · `people` who looks · `cards`, `cases`, `state`, `wording` an order in words (pure) · `forms`,
+`rendering` templates into answers · `static` what they refer to · `people` who looks · `cards`, `cases`, `state`, `wording` an order in words (pure) · `forms`,
 `sheets`, `asks` what is asked, and the command that it becomes (pure) · `picture`, `charts` drawings (pure) ·
 the rest: a file a page.
 """
@@ -8,12 +8,10 @@ the rest: a file a page.
 import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from services.web.pages.console import console
 from services.web.pages.dead import dead
@@ -24,10 +22,8 @@ from services.web.pages.letters import letters
 from services.web.pages.live import live
 from services.web.pages.loads import loads
 from services.web.pages.orders import orders
-from services.web.pages.rendering import error_page, wants_fragment
+from services.web.pages.rendering import STATIC, error_page, wants_fragment
 from services.web.pages.story import story
-
-_STATIC: Final = Path(__file__).parent.parent / "static"
 
 
 def add_pages(app: FastAPI) -> None:
@@ -47,7 +43,7 @@ def add_pages(app: FastAPI) -> None:
     ):  # The narrower addresses first.
         pages.include_router(one)
     app.include_router(pages)
-    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.router.routes.append(STATIC.route())
     for error, handler in list(app.exception_handlers.items()):
         app.exception_handlers[error] = _for_people(handler)
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services.web.pages.forms import Form, Values, refilled
+from services.web.pages.static import StaticFiles
 from services.web.pages.wording import METRICS
 from services.web.parts import web_of
 
@@ -19,6 +20,8 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u206
 BROKER_AWAY: Final = (
     "The message broker does not answer. What you see may be old; this page goes on by itself when it is back."
 )
+
+STATIC: Final = StaticFiles.read()
 
 _WORDS: Final = ((timedelta(days=2), "days", 86_400), (timedelta(hours=2), "h", 3_600))
 
@@ -93,7 +96,7 @@ def page(
         status: of the answer.
         shown: what the template shows besides.
     """
-    frame = {"title": title, "section": section, "trouble": _trouble(request), "events": ""}
+    frame = {"title": title, "section": section, "trouble": _trouble(request), "events": "", "static": STATIC.path}
     return HTMLResponse(
         render(template, **(frame | shown)), status, {"Cache-Control": "no-store", "Vary": "X-Fragment"}
     )
