@@ -12,8 +12,9 @@ from services.web.api.operator import is_operator, is_token, keep_token
 from services.web.broker import DeadLetter
 from services.web.pages.charts import Chart, chart
 from services.web.pages.faults import board_of
+from services.web.pages.live import live_url
 from services.web.pages.loads import rows_of
-from services.web.pages.orders import live_url, values_of
+from services.web.pages.orders import values_of
 from services.web.pages.rendering import fragment, page, see_other, wants_fragment
 from services.web.pages.wording import OUTCOMES, RATES, WAITS
 from services.web.parts import Web, WebParts

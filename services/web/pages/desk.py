@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.web.pages.cards import Card, sellers_card
-from services.web.pages.orders import detail_of, live_url
+from services.web.pages.live import live_url
+from services.web.pages.orders import detail_of
 from services.web.pages.people import YOUR_SHOP, chosen, remember
 from services.web.pages.rendering import fragment, page
 from services.web.parts import Web, WebParts
@@ -37,7 +38,7 @@ async def sellers_desk(request: Request, web: WebParts) -> Response:
         sellers=await web.queries.people("seller", _KNOWN),
         todo=todo,
         others=others,
-        events=live_url(card.view.order_id for card in (*todo, *others)),
+        events=live_url(card.view for card in (*todo, *others)),
     )
     remember(answer, "seller", seller)
     return answer

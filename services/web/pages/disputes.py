@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from services.web.api.problems import no_order
 from services.web.pages.cases import Case, case_of
-from services.web.pages.orders import detail_of, live_url
+from services.web.pages.live import live_url
+from services.web.pages.orders import detail_of
 from services.web.pages.rendering import fragment, page, wants_fragment
 from services.web.parts import Web, WebParts
 
@@ -43,7 +44,7 @@ async def one_dispute(request: Request, web: WebParts, order_id: str) -> Respons
         title=f"Dispute: {_short(case)}",
         section="/disputes",
         case=case,
-        events=live_url((order_id,)),
+        events=live_url((case.view,)),
     )
 
 

@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse, Response
 from countermand.kernel.ids import is_order_id
 from services.web.api.mail import ask_mailbox
 from services.web.api.problems import ProblemError
-from services.web.pages.orders import detail_of, live_url
+from services.web.pages.live import live_url
+from services.web.pages.orders import detail_of
 from services.web.pages.rendering import fragment, page, render, wants_fragment
 from services.web.parts import Web, WebParts
 

@@ -1,7 +1,6 @@
 """My orders: the buyer's cards, and everything that a buyer or a seller does about one order."""
 
 import secrets
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode
@@ -15,6 +14,7 @@ from services.web.api.problems import no_order
 from services.web.pages.cards import buyers_card, sellers_card
 from services.web.pages.doing import do, sent
 from services.web.pages.forms import FormError, Values
+from services.web.pages.live import live_url
 from services.web.pages.people import NEWCOMER, buyer, chosen, last_as, remember
 from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_fields, placing_terms
 from services.web.pages.rendering import error_page, fragment, inside, page, see_other, sheet, wants_fragment
@@ -137,15 +137,10 @@ async def _my_orders(request: Request, web: Web, id_: str, after: str | None = N
         place_more=more_fields(web.settings.web_clock_rate),
         older=older,
         error=error,
-        events=live_url(one.view.order_id for one in found.orders),
+        events=live_url(one.view for one in found.orders),
     )
     remember(answer, "buyer", id_)
     return answer
-
-
-def live_url(order_ids: Iterable[str]) -> str:
-    """Where a page hears of these orders."""
-    return "/live?" + urlencode([("order", order_id) for order_id in order_ids])
 
 
 def _sheet(

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from services.web.commands import Away
 from services.web.pages.cards import buyers_card
-from services.web.pages.orders import detail_of, live_url
+from services.web.pages.live import live_url
+from services.web.pages.orders import detail_of
 from services.web.pages.people import NEWCOMER, chosen
 from services.web.pages.picture import Step, picture
 from services.web.pages.rendering import fragment, page, short_moment, wants_fragment
@@ -52,7 +53,7 @@ async def order(request: Request, web: WebParts, order_id: str) -> Response:
     if wants_fragment(request):
         return fragment("_story.html", **shown)
     title = brief.item[:60] if brief else order_id
-    return page(request, "order.html", title=title, section="/", events=live_url((order_id,)), **shown)
+    return page(request, "order.html", title=title, section="/", events=live_url((detail.view,)), **shown)
 
 
 def steps_of(told: Timeline) -> list[Step]:

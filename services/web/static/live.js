@@ -73,6 +73,7 @@ export const followEvents = () => {
   const url = document.body.dataset.events;
   if (!url) return;
   let lost = false;
+  let away = false;
   const source = new EventSource(url);
   source.addEventListener("open", () => {
     if (lost) touch();
@@ -85,7 +86,8 @@ export const followEvents = () => {
   });
   source.addEventListener("trouble", (event) => {
     trouble(event.data);
-    if (!event.data) touch();
+    if (away && !event.data) touch();
+    away = event.data !== "";
   });
   source.addEventListener("message", (event) => touch(JSON.parse(event.data).order_id));
 };
