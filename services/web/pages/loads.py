@@ -52,10 +52,9 @@ _ALONE: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
         "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "Cross-Origin-Opener-Policy": "unsafe-none",
     "Cache-Control": "no-store",
 }
-"""A report has a look of its own, and nothing else. The HTML standard lets no sandboxed page isolate itself from its opener."""
+"""A report has a look of its own, and nothing else."""
 
 _VERDICTS: Final = {
     "pass": State("good", "pass", "All came out right."),
