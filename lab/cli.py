@@ -293,8 +293,12 @@ def simulate(
     return command.run(options, json)
 
 
+_OF_A_WORKER: Final = frozenset({"join", "workers", "nats"})
+
+
 @app.command()
 def load(
+    context: typer.Context,
     *,
     rate: Annotated[float | None, typer.Option("--rate", metavar="R", help="orders a second")] = None,
     duration: Annotated[str | None, typer.Option("--duration", metavar="SPAN", help="of the arrivals, as 30s")] = None,
@@ -338,6 +342,9 @@ def load(
     from lab.load.reporting import Copies  # noqa: PLC0415
 
     if join is not None:
+        if said := [name for name in context.params if name not in _OF_A_WORKER and _is_given(context, name)]:
+            msg = f"--join plays what the run says: leave out --{', --'.join(said).replace('_', '-')}"
+            raise ConfigurationError(msg)
         return _run(command.join(_named(nats), join, workers))
     if rate is None or duration is None:
         msg = "how many, and how long? name --rate and --duration, as in --rate 100 --duration 30s"

@@ -113,7 +113,6 @@ async def test_a_hundred_orders_a_second_with_a_service_killed_meanwhile_all_com
         (["--rate", "5", "--duration", "5s", "--find-max"], "--find-max and --objective go together"),
         (["--rate", "5", "--duration", "5s", "--nats", "nats://127.0.0.1:1"], "no NATS server answers"),
         (["--rate", "5", "--duration", "5s", "--nats", "nats://x", "--fault", "kill:order@1s"], "embedded system only"),
-        (["--join", "load-1"], "name a running NATS server"),
     ],
 )
 async def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, args: list[str], says: str) -> None:
@@ -123,6 +122,19 @@ async def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, args: list[
     assert says in ran.err
     assert len(ran.err.splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ([], "name a running NATS server"),
+        (["--rate", "5", "--abort-on", "violations>0"], "leave out --rate, --abort-on"),
+    ],
+)
+async def test_who_joins_a_run_plays_what_it_says(args: list[str], says: str) -> None:
+    """Nothing that would not be heard is taken."""
+    ran = await countermand("load", "--join", "load-1", *args)
+    assert (ran.code, len(ran.err.splitlines()), says in ran.err) == (2, 1, True), ran.err
 
 
 async def test_a_mailbox_elsewhere_cannot_be_struck_and_an_earlier_run_is_not_written_over(tmp_path: Path) -> None:
