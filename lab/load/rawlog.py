@@ -6,7 +6,8 @@ each order, and last the `end`.
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -90,41 +91,51 @@ class RawLogWriter:
         """
         self.path = folder / FILE
         refuse_another_run(folder)
-        try:
+        with self._written():
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("xb")
-        except OSError as error:
-            msg = f"{self.path}: cannot be written: {error.strerror}"
-            raise ConfigurationError(msg) from error
         self._stream = zstandard.ZstdCompressor(level=_LEVEL).stream_writer(self._file)
         self._is_empty = True
 
     def write(self, kind: str, document: Mapping[str, Any]) -> None:
         """Add a line."""
         self._is_empty = False
-        self._stream.write(json.dumps({"type": kind, **document}, separators=(",", ":")).encode() + b"\n")
+        with self._written():
+            self._stream.write(json.dumps({"type": kind, **document}, separators=(",", ":")).encode() + b"\n")
 
     def write_orders(self, worker_log: Path, note: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> int:
         """Add what a worker kept of its orders, each as `note` makes it; how many there are."""
         orders = 0
         for line in _lines(worker_log):
             told = line if note is None else json.dumps(note(json.loads(line)), separators=(",", ":")).encode() + b"\n"
-            self._stream.write(_ORDER + told[1:])
+            with self._written():
+                self._stream.write(_ORDER + told[1:])
             orders += 1
         return orders
 
     def flush(self) -> None:
         """Have all of it in the file."""
-        self._stream.flush()
-        self._file.flush()
+        with self._written():
+            self._stream.flush()
+            self._file.flush()
 
     def close(self) -> None:
         """End the log; again is nothing. A run that never began leaves none."""
-        if not self._file.closed:
+        if self._file.closed:
+            return
+        with self._written(), self._file:
             self._stream.close()
-            self._file.close()
-            if self._is_empty:
-                self.path.unlink()
+        if self._is_empty:
+            self.path.unlink()
+
+    @contextmanager
+    def _written(self) -> Generator[None]:
+        """What the disk refuses, as on a full one, in a line."""
+        try:
+            yield
+        except OSError as error:
+            msg = f"{self.path}: cannot be written: {error.strerror}"
+            raise ConfigurationError(msg) from error
 
 
 def refuse_another_run(folder: Path) -> None:

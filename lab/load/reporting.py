@@ -57,7 +57,7 @@ def reported(log: RawLog, copies: Copies = NONE) -> Reported:
         if copies.html and not (copies.html.exists() and copies.html.samefile(folder / PAGE)):
             shutil.copyfile(folder / PAGE, copies.html)
     except OSError as error:
-        msg = f"{error.filename}: cannot be written: {error.strerror}"
+        msg = f"{error.filename or folder}: cannot be written: {error.strerror}"
         raise ConfigurationError(msg) from error
     return Reported(result, files)
 

@@ -1,5 +1,6 @@
 """A run's folder keeps the log of one run."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,17 @@ def test_the_page_may_be_wanted_where_it_is(tmp_path: Path) -> None:
     again(str(tmp_path), Copies(html=other), Console(quiet=True))
     assert other.samefile(page)
     assert page.stat().st_size > 0
+
+
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
+    """Whenever it is noticed; the log can be closed all the same, and its file is left."""
+    writer = RawLogWriter(tmp_path)
+    writer.write("run", {})
+    written = next(int(one.name) for one in Path("/proc/self/fd").iterdir() if one.resolve() == writer.path)
+    with Path("/dev/full").open("wb") as full:
+        os.dup2(full.fileno(), written)
+    for attempt in (writer.flush, writer.close):
+        with pytest.raises(ConfigurationError, match=r"run\.jsonl\.zst: cannot be written: No space left on device"):
+            attempt()
+    writer.close()
+    assert (tmp_path / FILE).exists()
