@@ -12,7 +12,7 @@ import pytest
 from services.order.app import CARD as ORDER
 from services.web.pages.static import StaticFiles
 from tests.integration.conftest import Shop
-from tests.support.web import WITHIN_S, Site, open_site
+from tests.support.web import PLACED, WITHIN_S, Site, open_site
 
 
 @pytest.fixture
@@ -48,6 +48,24 @@ async def test_a_page_hears_what_happened_since_it_was_made_and_of_nothing_else(
         assert cancelled in await _hint(lines)
         await site.ask(f"/api/orders/{newest}/cancel", {"reason": "better_offer"})
         assert newest in await _hint(lines)
+
+
+async def test_a_refused_order_keeps_what_was_typed(site: Site) -> None:
+    """The form comes back unfolded, down to the choices among which the wrong one is, and as it was filled in."""
+    await site.place(buyer={**PLACED["buyer"], "id": "bea"})
+    typed = {"item": "Kettle & <lid>", "profile": "slow", "payment": "wallet-paid", "price": "a lot", "clock": "14400"}
+    answer = await site.http.post("/orders", data=typed)
+    assert (answer.status_code, "“a lot” is no amount" in answer.text) == (409, True)
+    for filled in (
+        "Kettle &amp; &lt;lid&gt;",
+        "a lot",
+        'slow" selected',
+        '14400" selected',
+        'wallet-paid" required checked',
+    ):
+        assert f'value="{filled}' in answer.text
+    assert '<details class="card" id="place" open>' in answer.text
+    assert re.search(r"<details open>\s*<summary>More choices", answer.text)
 
 
 async def test_what_a_page_refers_to_is_kept_until_it_changes(site: Site) -> None:

@@ -1,6 +1,6 @@
 """Forms as data: what a page asks somebody for, and how what comes back is read. One template draws them all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, TypeAlias
@@ -117,11 +117,15 @@ Values: TypeAlias = Mapping[str, str]
 
 def refilled(form: Form, values: Values) -> Form:
     """The form as somebody had filled it in, after it was refused."""
-    fields = tuple(
+    return replace(form, fields=filled(form.fields, values))
+
+
+def filled(fields: Iterable[Field], values: Values) -> tuple[Field, ...]:
+    """The fields with what somebody had typed or chosen."""
+    return tuple(
         one if isinstance(one, Check | Hidden) else replace(one, value=values.get(one.name, one.value))
-        for one in form.fields
+        for one in fields
     )
-    return replace(form, fields=fields)
 
 
 def text_of(values: Values, name: str, *, required: bool = False) -> str:

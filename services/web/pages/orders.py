@@ -13,7 +13,7 @@ from countermand.kernel.ids import is_order_id, order_id_from
 from services.web.api.problems import no_order
 from services.web.pages.cards import buyers_card, sellers_card
 from services.web.pages.doing import do, sent
-from services.web.pages.forms import FormError, Values
+from services.web.pages.forms import FormError, Values, filled
 from services.web.pages.live import live_url
 from services.web.pages.people import NEWCOMER, buyer, chosen, last_as, remember
 from services.web.pages.placing import clock_rate_of, more_fields, place_command, place_fields, placing_terms
@@ -35,6 +35,7 @@ _FIELDS_MAX: Final = 50
 _KNOWN: Final = 20
 """Buyers who are suggested."""
 
+_UNPLACEABLE: Final = "This order cannot be placed: something in it is too long or unknown."
 _OVER: Final = "The order has changed meanwhile: this can no longer be asked for."
 
 
@@ -53,16 +54,14 @@ async def place(request: Request, web: WebParts) -> Response:
         terms = placing_terms(web.clock(clock_rate_of(values)))
         command = place_command(values, await last_as(web, id_), terms)
     except ValueError:
-        return await _my_orders(
-            request, web, id_, error="This order cannot be placed: something in it is too long or unknown."
-        )
+        return await _my_orders(request, web, id_, error=_UNPLACEABLE, values=values)
     except FormError as error:
-        return await _my_orders(request, web, id_, error=str(error))
+        return await _my_orders(request, web, id_, error=str(error), values=values)
     nonce = values.get("nonce") or secrets.token_hex(8)
     order_id = order_id_from("page", nonce)
     done = await sent(web, order_id, command, key=nonce)
     if done.error:
-        return await _my_orders(request, web, id_, error=done.error)
+        return await _my_orders(request, web, id_, error=done.error, values=values)
     return see_other(f"/?buyer={quote(id_, safe='')}#o-{order_id}")
 
 
@@ -121,7 +120,10 @@ async def values_of(request: Request) -> dict[str, str]:
         return {}
 
 
-async def _my_orders(request: Request, web: Web, id_: str, after: str | None = None, error: str = "") -> Response:
+async def _my_orders(
+    request: Request, web: Web, id_: str, after: str | None = None, error: str = "", values: Values | None = None
+) -> Response:
+    values = values or {}
     found = await web.queries.orders(Which.buyer(id_), after=after, limit=CARDS)
     older = f"/?{urlencode({'buyer': id_, 'after': found.next})}" if found.next else ""
     answer = page(
@@ -133,8 +135,8 @@ async def _my_orders(request: Request, web: Web, id_: str, after: str | None = N
         cards=[buyers_card(one) for one in found.orders],
         buyer=buyer(id_, found),
         known=await web.queries.people("buyer", _KNOWN),
-        place=place_fields(secrets.token_hex(8)),
-        place_more=more_fields(web.settings.web_clock_rate),
+        place=filled(place_fields(secrets.token_hex(8)), values),
+        place_more=filled(more_fields(web.settings.web_clock_rate), values),
         older=older,
         error=error,
         events=live_url(one.view for one in found.orders),
