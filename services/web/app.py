@@ -40,6 +40,9 @@ from services.web.settings import WebSettings
 _FIRST_LINK_S: Final = 3.0
 """What the broker gets to answer before the page is shown without it."""
 
+_ITSELF: Final = ("web", 0)
+"""Whence web asks itself: its rate is no other address's."""
+
 _MAILBOX_S: Final = 5.0
 _RECONNECT_EVERY_S: Final = 1
 _FOREVER: Final = -1
@@ -209,7 +212,7 @@ async def _unlink(linking: "asyncio.Task[None]", nc: Client) -> None:
 async def _open_first_page(api: FastAPI, settings: WebSettings) -> None:
     """Have routes, models and templates built before anybody waits for them: FastAPI does so for the first who asks."""
     host = min(settings.allowed_hosts(), default="").encode()
-    inside = httpx.ASGITransport(api, raise_app_exceptions=False)
+    inside = httpx.ASGITransport(api, raise_app_exceptions=False, client=_ITSELF)
     async with httpx.AsyncClient(transport=inside, base_url="http://web", headers={b"Host": host}) as browser:
         await browser.get("/")
 

@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from services.order.app import CARD as ORDER
+from services.web.app import open_web
 from services.web.pages.static import StaticFiles
+from services.web.settings import WebSettings
 from tests.integration.conftest import Shop
 from tests.support.web import PLACED, WITHIN_S, Site, open_site
 
@@ -86,6 +88,13 @@ async def test_what_a_page_refers_to_is_kept_until_it_changes(site: Site) -> Non
             assert (await site.http.get(f"/static/{version}/{module}")).status_code == 200
     assert (await site.http.get("/static/x/nothing.js")).status_code == 404
     assert (await site.http.get("/static/x/..%2f..%2fapp.py")).status_code == 404
+
+
+async def test_what_web_asks_itself_is_at_nobodys_expense(shop: Shop, tmp_path: Path) -> None:
+    """An address that may ask once is answered once, from this machine too."""
+    settings = WebSettings(http_port=0, web_database=tmp_path / "web.db", web_requests_per_s=0.01)
+    async with open_web(shop.settings, settings) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        assert [(await http.get("/")).status_code for _ in range(2)] == [200, 429]
 
 
 def test_another_file_is_another_version(tmp_path: Path) -> None:
