@@ -69,3 +69,19 @@ async def test_the_broker_is_away_for_a_while(stage: Stage, look: Opener) -> Non
     await dialog.get_by_role("button", name="Continue").click()
     await dialog.get_by_role("button", name="Confirm").click()
     await expect(card.get_by_text("Cancelled", exact=True).first).to_be_visible()
+
+
+async def test_what_follows_is_refused_for_a_while(stage: Stage, look: Opener) -> None:
+    """As by a proxy while web is away: a browser gives such a connection up for good, and the page comes back all the same."""
+    visitor = await look()
+    page = visitor.page
+    order_id = await stage.site.place(buyer={"id": "behind", "name": "Bo", "email": "bo@buyers.example"})
+    away = "**/live?*"
+    await page.route(away, lambda route: route.fulfill(status=503))
+    await visitor.goto("/?buyer=behind")
+    await expect(page.get_by_text("The server does not answer")).to_be_visible()
+    await stage.site.ask(f"/api/orders/{order_id}/payment")
+    await page.unroute(away)
+    await expect(page.get_by_text("The server does not answer")).to_be_hidden()
+    visitor.forgive()  # The browser reports every 503.
+    await expect(page.get_by_role("article").get_by_text("Waiting for payment")).to_be_hidden()

@@ -4,6 +4,7 @@
 const waiting = new Map();
 const SOON_MS = 150; // Several events of one order come at once: one fetch shows them all.
 const LATER_MS = 1000; // Regions about everything are fetched at most so often.
+const AGAIN_MS = 2000; // Until a server that has refused is asked again.
 
 export const say = (text) => {
   if (text) document.getElementById("says").textContent = text;
@@ -64,15 +65,8 @@ const trouble = (text) => {
   banner.hidden = !text;
 };
 
-export const followEvents = () => {
-  document.addEventListener("stale", (event) => touch(event.detail));
-  setInterval(() => {
-    if (document.hidden) return;
-    for (const region of document.querySelectorAll("[data-every]")) soon(region);
-  }, 2000);
-  const url = document.body.dataset.events;
-  if (!url) return;
-  let lost = false;
+// A browser comes back by itself to a connection that broke, but never to one that was refused, as by a proxy while the server is away.
+const listen = (url, lost = false) => {
   let away = false;
   const source = new EventSource(url);
   source.addEventListener("open", () => {
@@ -83,6 +77,7 @@ export const followEvents = () => {
   source.addEventListener("error", () => {
     lost = true;
     trouble("The server does not answer. This page goes on by itself as soon as it does.");
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS, url, true);
   });
   source.addEventListener("trouble", (event) => {
     trouble(event.data);
@@ -90,4 +85,14 @@ export const followEvents = () => {
     away = event.data !== "";
   });
   source.addEventListener("message", (event) => touch(JSON.parse(event.data).order_id));
+};
+
+export const followEvents = () => {
+  document.addEventListener("stale", (event) => touch(event.detail));
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const region of document.querySelectorAll("[data-every]")) soon(region);
+  }, 2000);
+  const url = document.body.dataset.events;
+  if (url) listen(url);
 };
