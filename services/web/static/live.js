@@ -37,6 +37,7 @@ const refresh = async (region) => {
   try {
     const answer = await fetch(region.dataset.live, { headers: { "X-Fragment": "1" } });
     if (answer.status === 200 && region.isConnected) replace(region, await answer.text());
+    else if (answer.status === 429 || answer.status >= 500) setTimeout(soon, AGAIN_MS, region);
   } catch {
     // The banner says that the server is away; when it is back, everything is fetched again.
   }
