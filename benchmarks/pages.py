@@ -3,8 +3,8 @@
 On an embedded system orders arrive and are cancelled, clients follow all events live, and pages are opened at a constant
 rate, each due at its planned moment: in turn some buyer's orders and some order's story. Prints how long views took from
 that moment, how many failed, and how many events each live client missed or got twice, compared with the streams. With a
-Chromium on the machine, also the first contentful paint of My orders while nothing else goes on, and beside it that of an
-answer of fifteen bytes: what the browser itself takes.
+Chromium on the machine, also the first contentful paint of My orders as a new browser's first page, while nothing else goes
+on, and beside it that of an answer of fifteen bytes: what the browser itself takes.
 """
 
 import argparse
