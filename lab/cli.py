@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -274,9 +274,7 @@ def simulate(
         msg = "--order tells one order's story, under one policy at most, and writes no --json"
         raise ConfigurationError(msg)
     if replay:
-        if said := [name for name in _OF_A_RUN if _is_given(context, name)]:
-            msg = f"--replay plays what its file says: leave out --{', --'.join(said)}"
-            raise ConfigurationError(msg)
+        _leave_out(context, _OF_A_RUN, "--replay plays what its file says")
         options = command.replayed(replay, policy or [])
     else:
         options = Options(
@@ -342,9 +340,9 @@ def load(
     from lab.load.reporting import Copies  # noqa: PLC0415
 
     if join is not None:
-        if said := [name for name in context.params if name not in _OF_A_WORKER and _is_given(context, name)]:
-            msg = f"--join plays what the run says: leave out --{', --'.join(said).replace('_', '-')}"
-            raise ConfigurationError(msg)
+        _leave_out(
+            context, [name for name in context.params if name not in _OF_A_WORKER], "--join plays what the run says"
+        )
         return _run(command.join(_named(nats), join, workers))
     if rate is None or duration is None:
         msg = "how many, and how long? name --rate and --duration, as in --rate 100 --duration 30s"
@@ -417,6 +415,13 @@ def _share(text: str) -> float:
         msg = f"--margin: {text!r} is no share such as 5%"
         raise ConfigurationError(msg)
     return share
+
+
+def _leave_out(context: typer.Context, names: Iterable[str], why: str) -> None:
+    """Refuse options that would not be heard."""
+    if said := [name.replace("_", "-") for name in names if _is_given(context, name)]:
+        msg = f"{why}: leave out --{', --'.join(said)}"
+        raise ConfigurationError(msg)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
