@@ -139,7 +139,7 @@ class Stream:
         async for line in self._lines:
             if line.startswith("id: "):
                 self.last = line.removeprefix("id: ")
-            if line.startswith("data: "):
+            if line.startswith("data: {"):  # And not the sentence of a page's trouble.
                 return json.loads(line.removeprefix("data: "))
         msg = "the stream ended"
         raise AssertionError(msg)

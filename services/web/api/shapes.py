@@ -1,5 +1,6 @@
 """What answers look like, and how they are tagged so that nothing unchanged is sent twice."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -192,10 +193,15 @@ def tagged(request: Request, answer: Any) -> Response:
     body = _written(answer)
     tag = f'"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    return unless_known(request, body, "application/json", headers)
+
+
+def unless_known(request: Request, body: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
+    """An answer whose `headers` have its `ETag`, or 304 where the client has it already."""
     known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
-    if known & {tag, "*"}:
+    if known & {headers["ETag"], "*"}:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
 
 
 def _written(answer: object) -> bytes:

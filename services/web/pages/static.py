@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.web.api.shapes import unless_known
+
 _FOLDER: Final = Path(__file__).parent.parent / "static"
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
@@ -54,9 +56,6 @@ class StaticFiles:
         name = request.path_params["name"]
         if name not in self.files:
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        tag = f'"{self.version}"'
         kept = _FOR_GOOD if request.path_params["version"] == self.version else _ASK_AGAIN
-        headers = {"ETag": tag, "Cache-Control": kept}
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(self.files[name], headers=headers, media_type=_TYPES[Path(name).suffix])
+        headers = {"ETag": f'"{self.version}"', "Cache-Control": kept}
+        return unless_known(request, self.files[name], _TYPES[Path(name).suffix], headers)
