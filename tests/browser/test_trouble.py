@@ -81,7 +81,8 @@ async def test_what_follows_is_refused_for_a_while(stage: Stage, look: Opener) -
     await visitor.goto("/?buyer=behind")
     await expect(page.get_by_text("The server does not answer")).to_be_visible()
     await stage.site.ask(f"/api/orders/{order_id}/payment")
+    await page.route("**/card", lambda route: route.fulfill(status=503), times=1)
     await page.unroute(away)
     await expect(page.get_by_text("The server does not answer")).to_be_hidden()
-    visitor.forgive()  # The browser reports every 503.
     await expect(page.get_by_role("article").get_by_text("Waiting for payment")).to_be_hidden()
+    visitor.forgive()  # The browser reports every 503.
