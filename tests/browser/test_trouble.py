@@ -75,7 +75,8 @@ async def test_what_follows_is_refused_for_a_while(stage: Stage, look: Opener) -
     """As by a proxy while web is away: a browser gives such a connection up for good, and the page comes back all the same."""
     visitor = await look()
     page = visitor.page
-    order_id = await stage.site.place(buyer={"id": "behind", "name": "Bo", "email": "bo@buyers.example"})
+    buyer = {"id": "behind", "name": "Bo", "email": "bo@buyers.example"}
+    order_id = await stage.site.place(buyer=buyer, seller={"id": "hands", "profile": "manual"})  # Nothing else happens.
     away = "**/live?*"
     await page.route(away, lambda route: route.fulfill(status=503))
     await visitor.goto("/?buyer=behind")
